@@ -1,0 +1,36 @@
+/**
+ * One jest project per kind of test. ESM throughout: run through `npm run jest`, which passes
+ * --experimental-vm-modules (jest 30 on Node 20 cannot require() ESM packages).
+ */
+/** @param {string} name @param {number} [testTimeout] */
+const project = (name, testTimeout) => ({
+  displayName: name,
+  rootDir: import.meta.dirname,
+  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  testEnvironment: 'node',
+  // Workspaces are read from their sources: no build is needed before a unit test.
+  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'] },
+  modulePathIgnorePatterns: ['<rootDir>/.*/dist/', '<rootDir>/.run/'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
+  },
+  ...(testTimeout === undefined ? {} : { testTimeout }),
+});
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [
+    project('unit'),
+    project('contract', 60_000),
+    project('integration', 60_000),
+    project('e2e', 120_000),
+  ],
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['{shared,extauthz,session-gateway}/src/**/*.ts'],
+  reporters: ['default', '<rootDir>/test/support/suite-times.js'],
+};

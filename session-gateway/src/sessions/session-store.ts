@@ -1,0 +1,112 @@
+import type { SessionHandle, SessionKind } from '@sallyport/shared';
+
+/** Who the identity provider says the person is. */
+export interface Profile {
+  readonly sub: string;
+  readonly iss: string;
+  /** The registration id the login went through. */
+  readonly idp: string;
+  /** The provider's own session id (OIDC back-channel logout 1.0 §2.1), if it sent one. */
+  readonly sid?: string;
+  readonly email?: string;
+  readonly emailVerified?: boolean;
+  readonly name?: string;
+  readonly picture?: string;
+  readonly acr?: string;
+  /** Epoch seconds. */
+  readonly authTime?: number;
+}
+
+export interface Grants {
+  readonly userId: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+}
+
+/** What a login brings. Times are set by the store, from its own clock. */
+export interface NewSession {
+  readonly profile: Profile;
+  readonly grants: Grants;
+  readonly kind: SessionKind;
+  /** JWE compact form; the store never sees a token. */
+  readonly sealedTokens: string;
+  /** When the access token expires, epoch seconds; left out if the provider did not say. */
+  readonly tokenExpiresAt?: number;
+  /** The revocation sequence when the login began (ATTACKS 9); 0 where nothing revokes yet. */
+  readonly seq: number;
+  readonly deviceHint?: string;
+  readonly ipPrefix?: string;
+  /** Write `email` into the reader's hash too. */
+  readonly shareEmail?: boolean;
+}
+
+/** A live session as the gateway knows it. All times epoch seconds by the store's clock. */
+export interface StoredSession extends Omit<NewSession, 'shareEmail'> {
+  readonly createdAt: number;
+  readonly lastAccessedAt: number;
+  /** The idle deadline, never later than `absoluteExpiresAt`. */
+  readonly expiresAt: number;
+  readonly absoluteExpiresAt: number;
+  readonly tokenVersion: number;
+  readonly permVersion: number;
+  /** Until when roles and permissions may be used without asking again. */
+  readonly permFreshUntil: number;
+}
+
+export interface SessionLifetimes {
+  readonly idleSeconds: number;
+  readonly absoluteSeconds: number;
+}
+
+/** Each part is applied only if its version is still the one the caller read (ATTACKS 12). */
+export interface SessionUpdate {
+  readonly tokens?: {
+    readonly expectedVersion: number;
+    readonly sealedTokens: string;
+    readonly tokenExpiresAt?: number;
+  };
+  readonly permissions?: {
+    readonly expectedVersion: number;
+    readonly roles: readonly string[];
+    readonly permissions: readonly string[];
+    /** From the store's now, seconds. */
+    readonly freshForSeconds: number;
+  };
+}
+
+export type UpdateOutcome =
+  | { readonly outcome: 'gone' }
+  | {
+      readonly outcome: 'updated';
+      /** `conflict`: somebody was faster, nothing of this part was written. `untouched`: not asked for. */
+      readonly tokens: 'stored' | 'conflict' | 'untouched';
+      readonly permissions: 'stored' | 'conflict' | 'untouched';
+    };
+
+/**
+ * Both records of every session: the gateway's own and the reader's `extauthz:session:*` hash.
+ *
+ * Every verb is one atomic step on the pair: both records or neither, one expiry on both, by the
+ * store's clock. `update` and `slide` never create: a session that was removed stays removed, even
+ * if its slide was already under way. Any verb rejects when the store cannot know; it never answers
+ * "gone" for an outage.
+ */
+export interface SessionStore {
+  /** Writes a session that must not exist yet. @throws SessionValueError before anything is written. */
+  create(
+    handle: SessionHandle,
+    session: NewSession,
+    lifetimes: SessionLifetimes,
+  ): Promise<StoredSession>;
+  /** The session, if both its records are alive. Never slides. */
+  find(handle: SessionHandle): Promise<StoredSession | undefined>;
+  update(handle: SessionHandle, update: SessionUpdate): Promise<UpdateOutcome>;
+  /**
+   * Moves the idle deadline to min(min(usedAt, now) + idle, absolute); never shortens it (ATTACKS 17).
+   * @param usedAt when the session was in use, epoch seconds; now if left out.
+   * @returns the deadline in force, or undefined if the session is gone.
+   */
+  slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined>;
+  /** Ends the session. @returns whether anything was there. Safe to repeat. */
+  remove(handle: SessionHandle): Promise<boolean>;
+}

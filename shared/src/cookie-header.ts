@@ -1,0 +1,75 @@
+/**
+ * Our own strict reading of our own cookies, used by both services so that they can never disagree.
+ * The cookie library keeps the first duplicate and percent-decodes (ATTACKS 38); both would let two
+ * readers of one request see two sessions.
+ */
+export type CookieReading =
+  | { readonly outcome: 'absent' }
+  | { readonly outcome: 'one'; readonly value: string }
+  /** Our name occurs more than once: which one the user means cannot be known. */
+  | { readonly outcome: 'ambiguous' };
+
+const absent: CookieReading = { outcome: 'absent' };
+const ambiguous: CookieReading = { outcome: 'ambiguous' };
+
+/**
+ * The one value of `name` in a `Cookie` header (RFC 6265 §4.2.1), undecoded.
+ *
+ * Envoy joins two HTTP/1 Cookie lines with a comma (TRUST §0, fact 5), so a name behind a comma
+ * counts as an occurrence; but alone it is only part of another cookie's value, and a sibling
+ * domain that plants `a=1,__Host-session=x` must not lock a person out (ATTACKS 26).
+ */
+export function readCookie(header: string | undefined, name: string): CookieReading {
+  if (header === undefined) return absent;
+  let found: CookieReading = absent;
+  let occurrences = 0;
+  for (let at = header.indexOf(name); at !== -1; at = header.indexOf(name, at + name.length)) {
+    const equals = skipBlanks(header, at + name.length);
+    if (header.charCodeAt(equals) !== 0x3d) continue;
+    const before = lastNonBlank(header, at - 1);
+    const separator = before === -1 ? 0x3b : header.charCodeAt(before);
+    if (separator !== 0x3b && separator !== 0x2c) continue;
+    occurrences += 1;
+    if (occurrences > 1) return ambiguous;
+    if (separator === 0x3b) {
+      const end = header.indexOf(';', equals);
+      found = {
+        outcome: 'one',
+        value: header.slice(equals + 1, end === -1 ? undefined : end).trim(),
+      };
+    }
+  }
+  return found;
+}
+
+/**
+ * The header without any pair whose name `isOurs`, every other pair untouched byte for byte;
+ * undefined when nothing is left. A pair that carries such a name behind a comma goes as a whole.
+ */
+export function withoutCookies(
+  header: string,
+  isOurs: (name: string) => boolean,
+): string | undefined {
+  const pairs = header.split(';');
+  const kept = pairs.filter((pair) => !pair.split(',').some((part) => isOurs(nameOf(part))));
+  if (kept.length === pairs.length) return header;
+  const rest = kept.join(';').replace(/^[ \t]+/, '');
+  return rest.trim() === '' ? undefined : rest;
+}
+
+function nameOf(pair: string): string {
+  const equals = pair.indexOf('=');
+  return (equals === -1 ? pair : pair.slice(0, equals)).trim();
+}
+
+function skipBlanks(text: string, from: number): number {
+  let at = from;
+  while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at += 1;
+  return at;
+}
+
+function lastNonBlank(text: string, from: number): number {
+  let at = from;
+  while (at >= 0 && (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09)) at -= 1;
+  return at;
+}

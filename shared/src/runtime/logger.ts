@@ -1,0 +1,42 @@
+import { pino, type DestinationStream, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** Paths that must never be printed, wherever a caller puts them: the second line of defence. */
+const secretPaths = [
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'password',
+  'code',
+  'state',
+  'nonce',
+  'code_verifier',
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'client_secret',
+  'token',
+];
+
+/** A JSON logger on standard output, with the secrets of this field redacted by name. */
+export function createLogger(
+  options: { name: string; level: string },
+  destination?: DestinationStream,
+): Logger {
+  const settings = {
+    name: options.name,
+    level: options.level,
+    redact: {
+      paths: secretPaths.flatMap((path) => {
+        const key = path.includes('-') ? `["${path}"]` : path;
+        const nested = path.includes('-') ? `*["${path}"]` : `*.${path}`;
+        return [key, nested, `headers${path.includes('-') ? key : `.${key}`}`];
+      }),
+      censor: '[redacted]',
+    },
+    formatters: { level: (label: string) => ({ level: label }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
+  return destination === undefined ? pino(settings) : pino(settings, destination);
+}

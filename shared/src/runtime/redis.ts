@@ -1,0 +1,105 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from './logger.js';
+import type { RedisConfig } from './redis-config.js';
+
+export type RedisConnection = Redis | Cluster;
+
+export interface RedisTimeouts {
+  /** How long one command may take before its caller is told it cannot know, ms. */
+  readonly command: number;
+  readonly connect: number;
+}
+
+/**
+ * A connection that fails fast and heals by itself: no offline queue (a queue would answer a
+ * request long after its caller has gone), one attempt per command, a reconnect at least every
+ * 200 ms. Not connected until `connect()`.
+ *
+ * `enableReadyCheck` is off because ioredis then waits whole seconds while Redis loads its AOF;
+ * LOADING is an error like any other here. `disableClientInfo` because the reader's ACL has no
+ * CLIENT SETINFO.
+ */
+export function createRedis(
+  config: RedisConfig,
+  timeouts: RedisTimeouts,
+  logger: Logger,
+): RedisConnection {
+  const options: RedisOptions = {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+    commandTimeout: timeouts.command,
+    connectTimeout: timeouts.connect,
+    keepAlive: 5_000,
+    db: config.database,
+    ...(config.username === undefined ? {} : { username: config.username }),
+    ...(config.password === undefined ? {} : { password: config.password }),
+    ...(config.tls === undefined ? {} : { tls: { ...config.tls } }),
+    retryStrategy: (attempt) => Math.min(50 * attempt, 200),
+  };
+  const redis =
+    config.mode === 'cluster'
+      ? new Cluster([...config.nodes], {
+          redisOptions: options,
+          enableOfflineQueue: false,
+          lazyConnect: true,
+          clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
+        })
+      : new Redis({ ...options, ...config.nodes[0] });
+  logLinkState(redis, logger);
+  return redis;
+}
+
+/** One line when the link goes and one when it is back, however many attempts lie between. */
+function logLinkState(redis: RedisConnection, logger: Logger): void {
+  let up: boolean | undefined;
+  redis.on('ready', () => {
+    if (up !== true) logger.info('redis: connected');
+    up = true;
+  });
+  redis.on('error', (error: Error) => {
+    if (up !== false) logger.warn({ reason: error.message }, 'redis: unreachable, retrying');
+    up = false;
+  });
+  redis.on('close', () => {
+    if (up === true) logger.warn('redis: connection lost, retrying');
+    up = false;
+  });
+}
+
+/** Starts connecting and does not wait: a service that can live without Redis for a while stays up. */
+export function beginConnecting(redis: RedisConnection): void {
+  redis.connect().catch(() => {
+    // Reported by the `error` listener; ioredis goes on trying.
+  });
+}
+
+/** Connects, trying for at most `patience` ms. @throws Error with the last reason. */
+export async function connectOrFail(redis: RedisConnection, patience: number): Promise<void> {
+  let lastReason = 'no answer';
+  redis.on('error', (error: Error) => (lastReason = error.message));
+  beginConnecting(redis);
+  const attempts = Math.ceil(patience / 100);
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    try {
+      await redis.ping();
+      return;
+    } catch (error) {
+      if (redis.status === 'ready') lastReason = (error as Error).message;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  redis.disconnect();
+  throw new Error(`Redis gave no answer for ${patience / 1000} s: ${lastReason}`);
+}
+
+/** Closes after the commands under way, or at once when there is no link. */
+export async function closeRedis(redis: RedisConnection): Promise<void> {
+  try {
+    await redis.quit();
+  } catch {
+    redis.disconnect();
+  }
+}
