@@ -57,6 +57,7 @@ async function answer(
       response.setHeader('content-type', registry.contentType);
       response.end(await registry.metrics());
       return;
+    case undefined:
     default:
       send(response, 404, 'not found\n');
   }

@@ -28,8 +28,7 @@ export const redisVariables = {
   REDIS_PLAINTEXT: z.enum(['acknowledged'], { error: 'may only be "acknowledged".' }).optional(),
 };
 
-const variables = z.object(redisVariables);
-export type RedisVariables = z.output<typeof variables>;
+export type RedisVariables = z.output<z.ZodObject<typeof redisVariables>>;
 
 /** The original's names, accepted (DESIGN §5). */
 export const redisAliases = {

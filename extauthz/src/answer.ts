@@ -1,0 +1,77 @@
+import {
+  identityHeaders,
+  identityHeaderValues,
+  isGatewayCookie,
+  withoutCookies,
+} from '@sallyport/shared';
+import { denyReasons, type Allow, type DenyReason } from './decision.js';
+import { isBearer } from './credential.js';
+import type { RequestFacts } from './request-facts.js';
+
+/** What an allowed request's headers become; the dialects only write it down. */
+export interface UpstreamChanges {
+  /** Set, overwriting. Always all three identity headers. */
+  readonly set: readonly (readonly [name: string, value: string])[];
+  /** Removed. Never a name that `set` has too: Envoy would remove it (TRUST §0, fact 2). */
+  readonly remove: readonly string[];
+}
+
+/** The identity, and the request without our credentials (TRUST I13). */
+export function upstreamChanges(
+  allow: Allow,
+  facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
+  cookieName: string,
+): UpstreamChanges {
+  const values = identityHeaderValues(allow.session);
+  const set: [string, string][] = identityHeaders.map((name, index) => [name, values[index] ?? '']);
+  const remove: string[] = [];
+  if (facts.cookie !== undefined) {
+    const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
+    if (rest === undefined) remove.push('cookie');
+    else if (rest !== facts.cookie) set.push(['cookie', rest]);
+  }
+  if (isBearer(facts.authorization)) remove.push('authorization');
+  return { set, remove };
+}
+
+/** A denial as the client sees it. */
+export interface Denial {
+  readonly status: 400 | 401 | 403 | 503;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** RFC 9457 problem. */
+  readonly body: string;
+}
+
+const titles = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  503: 'Service Unavailable',
+} as const;
+
+function makeDenial(reason: DenyReason): Denial {
+  const { status, detail } = denyReasons[reason];
+  const headers: [string, string][] = [
+    ['content-type', 'application/problem+json'],
+    ['cache-control', 'no-store'],
+  ];
+  // RFC 9110 §11.6.1: a 401 names a challenge. Bearer opens no password box in a browser.
+  if (status === 401) headers.push(['www-authenticate', 'Bearer realm="sallyport"']);
+  if (status === 503) headers.push(['retry-after', '1']);
+  const body = JSON.stringify({
+    type: 'about:blank',
+    title: titles[status],
+    status,
+    reason,
+    detail,
+  });
+  return { status, headers, body };
+}
+
+const denials = new Map(
+  (Object.keys(denyReasons) as DenyReason[]).map((reason) => [reason, makeDenial(reason)]),
+);
+
+export function denial(reason: DenyReason): Denial {
+  return denials.get(reason) ?? makeDenial(reason);
+}

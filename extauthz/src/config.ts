@@ -1,0 +1,114 @@
+import {
+  cookieNameProblem,
+  defaultSessionCookieName,
+  defaultSessionKeyPrefix,
+  sessionKeyPrefixProblem,
+  type SessionKeyForm,
+} from '@sallyport/shared';
+import {
+  ConfigError,
+  parseEnv,
+  port,
+  redisAliases,
+  redisConfig,
+  redisVariables,
+  whole,
+  type RedisConfig,
+} from '@sallyport/shared/runtime';
+import { z } from 'zod';
+
+/** Every setting of extauthz. */
+export interface Config {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly healthPort: number;
+  readonly cookieName: string;
+  readonly keyPrefix: string;
+  readonly keyForm: SessionKeyForm;
+  readonly redis: RedisConfig;
+  /** How long one read of a session may take before the answer is 503, ms. */
+  readonly redisDeadline: number;
+  /** How long readiness is off before the listeners close, ms. */
+  readonly drainWait: number;
+  readonly drainDeadline: number;
+  readonly logLevel: string;
+}
+
+const schema = z.object({
+  EXTAUTHZ_HTTP_PORT: port(9002),
+  EXTAUTHZ_GRPC_PORT: port(9001),
+  EXTAUTHZ_HEALTH_PORT: port(8090),
+  EXTAUTHZ_SESSION_KEY_PREFIX: z.string().default(defaultSessionKeyPrefix),
+  SESSION_KEY_FORM: z
+    .enum(['hashed', 'raw'], { error: 'must be hashed or raw.' })
+    .default('hashed'),
+  SESSION_COOKIE_NAME: z.string().default(defaultSessionCookieName),
+  EXTAUTHZ_REDIS_DEADLINE_MS: whole(150, { min: 10, max: 400, unit: 'milliseconds' }),
+  EXTAUTHZ_DRAIN_WAIT_MS: whole(5000, { min: 0, max: 60_000, unit: 'milliseconds' }),
+  EXTAUTHZ_DRAIN_DEADLINE_MS: whole(20_000, { min: 100, max: 120_000, unit: 'milliseconds' }),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'must be fatal, error, warn, info, debug, trace or silent.',
+    })
+    .default('info'),
+  ...redisVariables,
+});
+
+const rules = {
+  aliases: {
+    ...redisAliases,
+    REDIS_EXT_AUTHZ_PASSWORD: 'REDIS_PASSWORD',
+    HTTP_PORT: 'EXTAUTHZ_HTTP_PORT',
+    HEALTH_PORT: 'EXTAUTHZ_HEALTH_PORT',
+    SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
+  },
+  secrets: ['REDIS_PASSWORD', 'REDIS_URL'],
+  ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'REDIS_'],
+  // The gateway's, often set for both services in one place.
+  alsoKnown: [
+    'REDIS_ADDR',
+    'EXTAUTHZ_SESSION_TTL_SECONDS',
+    'SESSION_TTL_SECONDS',
+    'SESSION_ABSOLUTE_TTL_SECONDS',
+    'REDIS_REVOCATION_ACKS',
+  ],
+};
+
+/** @throws ConfigError with every problem at once. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): {
+  config: Config;
+  warnings: readonly string[];
+} {
+  const { value, warnings } = parseEnv(schema, withRedisAddress(env), rules);
+  const redis = redisConfig(value);
+  const problems = 'problems' in redis ? [...redis.problems] : [];
+  const prefixProblem = sessionKeyPrefixProblem(value.EXTAUTHZ_SESSION_KEY_PREFIX);
+  if (prefixProblem) problems.push(`EXTAUTHZ_SESSION_KEY_PREFIX: ${prefixProblem}.`);
+  const cookieProblem = cookieNameProblem(value.SESSION_COOKIE_NAME);
+  if (cookieProblem) problems.push(`SESSION_COOKIE_NAME: ${cookieProblem}.`);
+  if (problems.length > 0 || 'problems' in redis) throw new ConfigError(problems);
+  return {
+    warnings,
+    config: {
+      httpPort: value.EXTAUTHZ_HTTP_PORT,
+      grpcPort: value.EXTAUTHZ_GRPC_PORT,
+      healthPort: value.EXTAUTHZ_HEALTH_PORT,
+      cookieName: value.SESSION_COOKIE_NAME,
+      keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
+      keyForm: value.SESSION_KEY_FORM,
+      redis: redis.config,
+      redisDeadline: value.EXTAUTHZ_REDIS_DEADLINE_MS,
+      drainWait: value.EXTAUTHZ_DRAIN_WAIT_MS,
+      drainDeadline: value.EXTAUTHZ_DRAIN_DEADLINE_MS,
+      logLevel: value.LOG_LEVEL,
+    },
+  };
+}
+
+/** The original's `REDIS_ADDR=host:port`. */
+function withRedisAddress(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const [, host, digits] = /^(.+):([0-9]{1,5})$/.exec(env['REDIS_ADDR'] ?? '') ?? [];
+  return host === undefined ? { ...env } : { REDIS_HOST: host, REDIS_PORT: digits, ...env };
+}
