@@ -32,6 +32,8 @@ export function createRedis(
     maxRetriesPerRequest: 0,
     commandTimeout: timeouts.command,
     connectTimeout: timeouts.connect,
+    // ioredis keeps a timer of this length (2 s by default) alive after the link is already gone.
+    disconnectTimeout: 200,
     keepAlive: 5_000,
     db: config.database,
     ...(config.username === undefined ? {} : { username: config.username }),
