@@ -1,9 +1,4 @@
-import {
-  identityHeaders,
-  identityHeaderValues,
-  isGatewayCookie,
-  withoutCookies,
-} from '@sallyport/shared';
+import { identityHeaders, isGatewayCookie, withoutCookies } from '@sallyport/shared';
 import { denyReasons, type Allow, type DenyReason } from './decision.js';
 import { isBearer } from './credential.js';
 import type { RequestFacts } from './request-facts.js';
@@ -22,7 +17,7 @@ export function upstreamChanges(
   facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
   cookieName: string,
 ): UpstreamChanges {
-  const values = identityHeaderValues(allow.session);
+  const { values } = allow.identity;
   const set: [string, string][] = identityHeaders.map((name, index) => [name, values[index] ?? '']);
   const remove: string[] = [];
   if (facts.cookie !== undefined) {

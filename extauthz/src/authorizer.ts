@@ -4,8 +4,8 @@ import type { Decision } from './decision.js';
 import type { RequestFacts } from './request-facts.js';
 import type { SessionReader } from './session-reader.js';
 
-/** The one use case behind both transports. Never rejects. */
-export type Authorize = (facts: RequestFacts) => Promise<Decision>;
+/** The one use case behind both transports. Answers at once when it can; never rejects. */
+export type Authorize = (facts: RequestFacts) => Decision | Promise<Decision>;
 
 const notAsked: SessionLookup = { outcome: 'not_asked' };
 
@@ -16,12 +16,13 @@ export function authorizer(options: {
   now: Clock;
 }): Authorize {
   const { reader, keyForm, now } = options;
-  return async (facts) => {
+  return (facts) => {
     const { credential } = facts;
-    const lookup =
-      credential.outcome === 'one' && !facts.imitatesIdentity
-        ? await reader.find(sessionHandle(credential.id, keyForm))
-        : notAsked;
-    return check(facts, lookup, now());
+    if (credential.outcome !== 'one' || facts.imitatesIdentity)
+      return check(facts, notAsked, now());
+    const lookup = reader.find(sessionHandle(credential.id, keyForm));
+    return lookup instanceof Promise
+      ? lookup.then((answer) => check(facts, answer, now()))
+      : check(facts, lookup, now());
   };
 }

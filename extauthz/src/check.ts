@@ -1,4 +1,5 @@
 import type { Session } from '@sallyport/shared';
+import type { Identity } from './identity.js';
 import { deny, type Decision } from './decision.js';
 import type { Lane } from './credential.js';
 import type { RequestFacts } from './request-facts.js';
@@ -7,7 +8,7 @@ import type { RequestFacts } from './request-facts.js';
 export type SessionLookup =
   /** The credential names no session, so nobody was asked. */
   | { readonly outcome: 'not_asked' }
-  | { readonly outcome: 'found'; readonly session: Session }
+  | { readonly outcome: 'found'; readonly session: Session; readonly identity: Identity }
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'corrupt' }
   /** No answer in time: nothing is proved. */
@@ -42,11 +43,11 @@ function checkSession(lane: Lane, lookup: SessionLookup, now: number): Decision 
     case 'corrupt':
       return deny('corrupt_session');
     case 'found': {
-      const { session } = lookup;
+      const { session, identity } = lookup;
       // Beside the key's own TTL: a restored or persisted hash must not outlive its deadline.
       if (session.expiresAt * 1000 <= now) return deny('expired_session');
       if ((session.kind === 'browser') !== (lane === 'cookie')) return deny('wrong_lane');
-      return { outcome: 'allow', session };
+      return { outcome: 'allow', session, identity };
     }
     case 'unavailable':
     case 'not_asked':

@@ -1,4 +1,5 @@
 import type { Session } from '@sallyport/shared';
+import type { Identity } from './identity.js';
 
 /**
  * Why a request is denied. The names are stable: they stand in the answer's `reason`, in metric
@@ -53,6 +54,7 @@ export type DenyReason = keyof typeof denyReasons;
 export interface Allow {
   readonly outcome: 'allow';
   readonly session: Session;
+  readonly identity: Identity;
 }
 
 export interface Deny {

@@ -1,6 +1,7 @@
 import { decodeSession, sessionFields, sessionKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import type { SessionLookup } from './check.js';
+import { identityOf } from './identity.js';
 import type { SessionReader } from './session-reader.js';
 
 export interface RedisSessionReaderOptions {
@@ -49,7 +50,7 @@ async function find(
     onCorrupt('ttl');
     return corrupt;
   }
-  return decoded;
+  return { outcome: 'found', session: decoded.session, identity: identityOf(decoded.session) };
 }
 
 /** A short, bounded label: the error code that Redis sends first, or the client's own reason. */

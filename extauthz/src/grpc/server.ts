@@ -82,7 +82,7 @@ function checkHandler({
       callback({ code: status.INVALID_ARGUMENT, details: 'the check carries no HTTP request' });
       return;
     }
-    authorize(facts).then(
+    Promise.resolve(authorize(facts)).then(
       (decision) => {
         events.decided('grpc', facts, decision, (performance.now() - arrived) / 1000);
         callback(null, checkResponseOf(decision, facts, cookieName));

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { newSessionId } from '@sallyport/shared';
 import { denial, upstreamChanges } from '../../../extauthz/src/answer.js';
+import { identityOf } from '../../../extauthz/src/identity.js';
 import { denyReasons, type DenyReason } from '../../../extauthz/src/decision.js';
 import { cookieName, someSession } from '../../support/facts.js';
 
@@ -11,7 +12,7 @@ const changes = (
   parts: Parameters<typeof someSession>[0] = {},
 ) =>
   upstreamChanges(
-    { outcome: 'allow', session: someSession(parts) },
+    { outcome: 'allow', session: someSession(parts), identity: identityOf(someSession(parts)) },
     { cookie: facts.cookie, authorization: facts.authorization },
     cookieName,
   );

@@ -2,14 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { newSessionId, type SessionKind } from '@sallyport/shared';
 import { check, type SessionLookup } from '../../../extauthz/src/check.js';
+import { identityOf } from '../../../extauthz/src/identity.js';
 import { denyReasons, type DenyReason } from '../../../extauthz/src/decision.js';
 import { cookieName, someFacts, someSession } from '../../support/facts.js';
 
 const now = 1_800_000_000_000;
-const found = (parts: Parameters<typeof someSession>[0] = {}): SessionLookup => ({
-  outcome: 'found',
-  session: someSession(parts),
-});
+const found = (parts: Parameters<typeof someSession>[0] = {}): SessionLookup => {
+  const session = someSession(parts);
+  return { outcome: 'found', session, identity: identityOf(session) };
+};
 const notAsked: SessionLookup = { outcome: 'not_asked' };
 const id = newSessionId();
 

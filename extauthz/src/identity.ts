@@ -1,0 +1,13 @@
+import { identityHeaderValues, type Session } from '@sallyport/shared';
+
+/** What an upstream is told of a session, prepared once and kept as long as the session is cached. */
+export interface Identity {
+  /** In the order of `identityHeaders`. */
+  readonly values: readonly [userId: string, roles: string, permissions: string];
+  /** The gRPC dialect's encoding of `values`, filled in at its first use. */
+  encoded?: Uint8Array;
+}
+
+export function identityOf(session: Session): Identity {
+  return { values: identityHeaderValues(session) };
+}
