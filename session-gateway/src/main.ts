@@ -1,1 +1,150 @@
-export {};
+import { parseArgs } from 'node:util';
+import { systemClock } from '@sallyport/shared';
+import {
+  closeRedis,
+  ConfigError,
+  connectOrFail,
+  createLogger,
+  createRedis,
+  Health,
+  managementServer,
+  Registry,
+  runUntilSignal,
+  type Logger,
+  type RedisConnection,
+  type Unit,
+} from '@sallyport/shared/runtime';
+import { createApp } from './app.js';
+import { loadConfig, type Config } from './config.js';
+import { createEvents } from './events.js';
+import { gatewayServer } from './http-server.js';
+import { SessionCookies } from './http/session-cookies.js';
+import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
+import { IdentityProvider } from './oidc/identity-provider.js';
+import { TokenCipher } from './oidc/token-cipher.js';
+import { PermissionClient } from './permissions/permission-client.js';
+import { isWritablePrimary, redisFitness } from './redis-fitness.js';
+import { Sealer } from './sealing/sealer.js';
+import { RedisSessionStore } from './sessions/redis-session-store.js';
+import { SessionLifecycle } from './sessions/session-lifecycle.js';
+import { SessionRef } from './sessions/session-ref.js';
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { 'check-config': { type: 'boolean', default: false } },
+  });
+  const { config, warnings } = loadConfig();
+  const logger = createLogger({ name: 'session-gateway', level: config.logLevel });
+  for (const warning of warnings) logger.warn(warning);
+  if (config.devInsecure) process.stderr.write(insecureBanner);
+  if (values['check-config']) {
+    process.stdout.write('The configuration is good.\n');
+    return 0;
+  }
+  return runUntilSignal(...assemble(config, logger));
+}
+
+function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSignal> {
+  const registry = new Registry();
+  const events = createEvents(registry, logger);
+  const health = new Health();
+  const redis = createRedis(
+    config.redis,
+    { command: config.redisTimeout, connect: 2000 },
+    logger.child({ unit: 'redis' }),
+  );
+  health.add('redis', () => isWritablePrimary(redis));
+  const sealer = new Sealer(config.sealKeys);
+  const idps = config.idps.map((registration) => new IdentityProvider(registration, systemClock));
+  const [defaultIdp] = idps;
+  if (defaultIdp === undefined) throw new Error('no identity provider is registered');
+
+  const app = createApp({
+    publicOrigin: config.publicOrigin,
+    idpOrigins: config.idps.map(({ issuer }) => new URL(issuer).origin),
+    idps: new Map(idps.map((idp) => [idp.id, idp])),
+    defaultIdp,
+    requests: new RedisAuthorizationRequestStore(redis, sealer),
+    permissions: new PermissionClient({
+      baseUrl: config.permissionServiceUrl,
+      timeout: config.permissionTimeout,
+    }),
+    sessions: new SessionLifecycle({
+      store: new RedisSessionStore(redis, {
+        prefix: config.keyPrefix,
+        onCorrupt: (reason) => events.corruptSession(reason),
+      }),
+      cipher: new TokenCipher(sealer),
+      keyForm: config.keyForm,
+      lifetimes: config.lifetimes,
+    }),
+    cookies: new SessionCookies(config.cookieName, new SessionRef(config.sealKeys)),
+    health,
+    clock: systemClock,
+    events,
+  });
+
+  const units: Unit[] = [
+    redisLink(redis, config.redisPatience, logger),
+    managementServer({ port: config.managementPort, health, registry }),
+    metadata(idps, logger),
+    gatewayServer(config.port, app),
+  ];
+  return [
+    units,
+    {
+      logger,
+      beginDrain: () => health.drain(),
+      drainWait: config.drainWait,
+      deadline: config.drainDeadline,
+    },
+  ];
+}
+
+/** First to start, last to stop. A gateway without Redis could only say no, so it does not start. */
+function redisLink(redis: RedisConnection, patience: number, logger: Logger): Unit {
+  return {
+    name: 'redis',
+    start: async () => {
+      await connectOrFail(redis, patience);
+      const { problems, warnings } = await redisFitness(redis);
+      for (const warning of warnings) logger.warn(warning);
+      if (problems.length > 0) throw new Error(problems.join(' '));
+    },
+    stop: () => closeRedis(redis),
+  };
+}
+
+/** Fetched early so that the first login need not wait; a provider that is down stops nothing. */
+function metadata(idps: readonly IdentityProvider[], logger: Logger): Unit {
+  return {
+    name: 'identity provider metadata',
+    start: () => {
+      for (const idp of idps) {
+        idp.prepare().then(
+          () => logger.info({ idp: idp.id }, 'identity provider: ready'),
+          (error: unknown) =>
+            logger.warn(
+              { idp: idp.id, reason: (error as Error).message },
+              'identity provider: not usable now, will be asked again at the next login',
+            ),
+        );
+      }
+      return Promise.resolve();
+    },
+    stop: () => Promise.resolve(),
+  };
+}
+
+const insecureBanner = `
+  *** DEV_INSECURE=1: http and sample secrets are accepted. For a trial on this machine only. ***
+
+`;
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const text = error instanceof ConfigError ? error.message : String((error as Error).stack);
+  process.stderr.write(`session-gateway: ${text}\n`);
+  process.exitCode = 1;
+}

@@ -36,12 +36,14 @@ export interface NewSession {
   readonly seq: number;
   readonly deviceHint?: string;
   readonly ipPrefix?: string;
+  /** From the store's now, seconds; 900 if left out. */
+  readonly permFreshForSeconds?: number;
   /** Write `email` into the reader's hash too. */
   readonly shareEmail?: boolean;
 }
 
 /** A live session as the gateway knows it. All times epoch seconds by the store's clock. */
-export interface StoredSession extends Omit<NewSession, 'shareEmail'> {
+export interface StoredSession extends Omit<NewSession, 'shareEmail' | 'permFreshForSeconds'> {
   readonly createdAt: number;
   readonly lastAccessedAt: number;
   /** The idle deadline, never later than `absoluteExpiresAt`. */
@@ -83,6 +85,16 @@ export type UpdateOutcome =
       readonly permissions: 'stored' | 'conflict' | 'untouched';
     };
 
+/** There is a session of this id already: the id was not fresh, and nothing was written. */
+export class SessionExistsError extends Error {
+  override readonly name = 'SessionExistsError';
+  readonly code = 'session_exists';
+
+  constructor() {
+    super('a session of this id exists already');
+  }
+}
+
 /**
  * Both records of every session: the gateway's own and the reader's `extauthz:session:*` hash.
  *
@@ -92,7 +104,11 @@ export type UpdateOutcome =
  * "gone" for an outage.
  */
 export interface SessionStore {
-  /** Writes a session that must not exist yet. @throws SessionValueError before anything is written. */
+  /**
+   * Writes a session that must not exist yet.
+   * @throws SessionValueError before anything is written.
+   * @throws SessionExistsError
+   */
   create(
     handle: SessionHandle,
     session: NewSession,

@@ -1,0 +1,44 @@
+-- Moves the idle deadline of both records; never shortens it, never passes the absolute one, never
+-- brings anything back (ATTACKS 8, 17).
+-- ARGV: idle seconds, when the session was in use (seconds) or ''.
+-- Returns the deadline in force, or nil if the session is gone.
+local state = pair_state()
+if state == 'wrong-type' then return redis.error_reply('WRONGTYPE a session key holds no hash') end
+if state ~= 'alive' then return false end
+
+local now = server_seconds()
+local fields = redis.call('HMGET', KEYS[2], 'expires_at', 'absolute_expires_at', 'last_accessed_at')
+local expires, absolute = tonumber(fields[1] or ''), tonumber(fields[2] or '')
+local accessed = tonumber(fields[3] or '')
+-- Overdue or unreadable: such a record must run out, not be renewed.
+if not (expires and absolute and accessed) or expires <= now or absolute <= now then return false end
+
+-- An event that claims the future would hold the session longer than any use of it.
+local used = math.min(tonumber(ARGV[2]) or now, now)
+local goal = math.min(used + tonumber(ARGV[1]), absolute)
+if not (goal > expires) then
+  if used > accessed then redis.call('HSET', KEYS[2], 'last_accessed_at', digits(used)) end
+  return digits(expires)
+end
+
+-- The deadline first: a user without PEXPIREAT is stopped before anything is written, one without
+-- HSET has the deadline put back.
+local function set_deadline(seconds)
+  for _, key in ipairs({ KEYS[1], KEYS[2] }) do
+    redis.call('PEXPIREAT', key, digits(seconds * 1000))
+  end
+end
+set_deadline(goal)
+local last = digits(math.max(used, accessed))
+local rest = {
+  { 'HSET', KEYS[2], 'expires_at', digits(goal), 'last_accessed_at', last },
+  { 'HSET', KEYS[1], 'expires_at', digits(goal) },
+}
+for _, command in ipairs(rest) do
+  local reply = redis.pcall(unpack(command))
+  if is_error(reply) then
+    set_deadline(expires)
+    return reply
+  end
+end
+return digits(goal)

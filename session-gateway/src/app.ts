@@ -1,0 +1,60 @@
+import type { Clock } from '@sallyport/shared';
+import type { Health } from '@sallyport/shared/runtime';
+import express, { type Express } from 'express';
+import type { Events } from './events.js';
+import { errorHandler, notFound } from './http/error-handler.js';
+import { requestLog } from './http/request-log.js';
+import { securityHeaders } from './http/security-headers.js';
+import type { SessionCookies } from './http/session-cookies.js';
+import type { AuthorizationRequestStore } from './oidc/authorization-request-store.js';
+import type { IdentityProvider } from './oidc/identity-provider.js';
+import type { PermissionClient } from './permissions/permission-client.js';
+import { callback } from './routes/callback.js';
+import { health } from './routes/health.js';
+import { login } from './routes/login.js';
+import { logout, logoutPage } from './routes/logout.js';
+import { session } from './routes/session.js';
+import { user } from './routes/user.js';
+import type { SessionLifecycle } from './sessions/session-lifecycle.js';
+
+/** Everything the routes may touch. */
+export interface AppParts {
+  readonly publicOrigin: string;
+  readonly idpOrigins: readonly string[];
+  readonly idps: ReadonlyMap<string, IdentityProvider>;
+  readonly defaultIdp: IdentityProvider;
+  readonly requests: AuthorizationRequestStore;
+  readonly permissions: Pick<PermissionClient, 'grantsOf'>;
+  readonly sessions: SessionLifecycle;
+  readonly cookies: SessionCookies;
+  readonly health: Health;
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
+/** The gateway's HTTP face, in the order a request meets it. No route reads a body. */
+export function createApp(parts: AppParts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // Nothing is decided by an address or a forwarded scheme: PUBLIC_ORIGIN is a setting.
+  app.set('trust proxy', false);
+  app.set('query parser', false);
+  // Envoy routes exact paths; a second spelling of one would be a second address.
+  app.set('case sensitive routing', true);
+  app.set('strict routing', true);
+
+  app.use(requestLog(parts.events));
+  app.use(securityHeaders(parts));
+  app.get('/actuator/health', health(parts.health));
+  app.use(parts.cookies.refuseTwo());
+  app.get('/oauth2/authorization/:idp', login(parts));
+  app.get('/login/oauth2/code/:idp', callback(parts));
+  app.get('/user', user(parts));
+  app.get('/auth/session', session(parts));
+  app.get('/logout', logoutPage(parts));
+  app.post('/logout', logout(parts));
+  app.use(notFound);
+  app.use(errorHandler(parts.events));
+  return app;
+}

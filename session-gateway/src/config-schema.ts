@@ -1,0 +1,102 @@
+import {
+  cookieNameProblem,
+  defaultSessionCookieName,
+  defaultSessionKeyPrefix,
+  sessionKeyPrefixProblem,
+} from '@sallyport/shared';
+import { flag, port, redisVariables, whole } from '@sallyport/shared/runtime';
+import { z } from 'zod';
+import {
+  issuerProblem,
+  originProblem,
+  parseSealKeys,
+  placeholderProblem,
+  secureUrlProblem,
+  serviceUrlProblem,
+  type Problem,
+} from './config-rules.js';
+
+/** Switches that other variables' rules depend on. */
+export interface Leniency {
+  readonly devInsecure: boolean;
+  readonly production: boolean;
+  readonly permissionPlaintext: boolean;
+}
+
+const seconds = { min: 60, max: 86_400, unit: 'seconds' };
+
+/** Every variable, each with its own rule, so that one wrong value never hides another. */
+export function gatewayVariables({ devInsecure, production, permissionPlaintext }: Leniency) {
+  const text = (whatToGive: string, rule: (value: string) => Problem) =>
+    z.string(whatToGive).superRefine((value, context) => {
+      const message = rule(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    });
+  const ownValue = (value: string) => (devInsecure ? undefined : placeholderProblem(value));
+  const secureUrl = (value: string) => secureUrlProblem(value, devInsecure);
+  return z.object({
+    GATEWAY_PORT: port(8081),
+    GATEWAY_MANAGEMENT_PORT: port(8091),
+    PUBLIC_ORIGIN: text(
+      'Give the origin that browsers see, such as https://app.acme.com.',
+      (value) => originProblem(value, devInsecure),
+    ),
+    IDP_ISSUER_URI: text('Give the issuer of your identity provider.', (value) =>
+      issuerProblem(value, devInsecure),
+    ),
+    IDP_CLIENT_ID: text('Give the client id that the identity provider registered.', ownValue),
+    IDP_CLIENT_SECRET: text('Set it or IDP_CLIENT_SECRET_FILE.', ownValue),
+    IDP_SCOPES: z
+      .string()
+      .regex(
+        /^(?=(?:.* )?openid(?: |$))[\x21-\x7e]+(?: [\x21-\x7e]+)*$/,
+        'must be scopes with single spaces between them, openid among them.',
+      )
+      .default('openid profile email offline_access'),
+    IDP_LOGOUT_RETURN_TO: text('', secureUrl).optional(),
+    IDP_LOGOUT_URL_TEMPLATE: text('', secureUrl).optional(),
+    IDP_TIMEOUT_MS: whole(5000, { min: 100, max: 30_000, unit: 'milliseconds' }),
+    PERMISSION_SERVICE_URL: text('Give the base URL of the permission service.', (value) =>
+      serviceUrlProblem(value, permissionPlaintext),
+    ),
+    PERMISSION_SERVICE_PLAINTEXT: z
+      .enum(['acknowledged'], { error: 'may only be "acknowledged".' })
+      .optional(),
+    PERMISSION_SERVICE_TIMEOUT_MS: whole(2000, { min: 50, max: 30_000, unit: 'milliseconds' }),
+    TOKEN_SEAL_KEYS: text(
+      'Set it or TOKEN_SEAL_KEYS_FILE: kid:key, 32 bytes in base64url.',
+      (value) => parseSealKeys(value, devInsecure).problems.join(' Also ') || undefined,
+    ),
+    EXTAUTHZ_SESSION_TTL_SECONDS: whole(1800, seconds),
+    SESSION_ABSOLUTE_TTL_SECONDS: whole(43_200, seconds),
+    EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
+      sentence(sessionKeyPrefixProblem(value)),
+    ).default(defaultSessionKeyPrefix),
+    SESSION_KEY_FORM: z
+      .enum(['hashed', 'raw'], { error: 'must be hashed or raw.' })
+      .default('hashed'),
+    SESSION_COOKIE_NAME: text('', (value) => sentence(cookieNameProblem(value))).default(
+      defaultSessionCookieName,
+    ),
+    GATEWAY_REDIS_TIMEOUT_MS: whole(1000, { min: 50, max: 10_000, unit: 'milliseconds' }),
+    GATEWAY_REDIS_PATIENCE_MS: whole(30_000, { min: 100, max: 30_000, unit: 'milliseconds' }),
+    GATEWAY_DRAIN_WAIT_MS: whole(5000, { min: 0, max: 60_000, unit: 'milliseconds' }),
+    GATEWAY_DRAIN_DEADLINE_MS: whole(20_000, { min: 100, max: 120_000, unit: 'milliseconds' }),
+    LOG_LEVEL: z
+      .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+        error: 'must be fatal, error, warn, info, debug, trace or silent.',
+      })
+      .default('info'),
+    DEV_INSECURE: flag(false).refine(
+      (on) => !(on && production),
+      'is refused with NODE_ENV=production. Unset it.',
+    ),
+    ...redisVariables,
+  });
+}
+
+export type GatewayVariables = z.output<ReturnType<typeof gatewayVariables>>;
+
+function sentence(problem: string | undefined): Problem {
+  return problem === undefined ? undefined : `${problem}.`;
+}

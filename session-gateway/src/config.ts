@@ -1,0 +1,143 @@
+import type { SessionKeyForm } from '@sallyport/shared';
+import {
+  ConfigError,
+  parseEnv,
+  redisAliases,
+  redisConfig,
+  type RedisConfig,
+} from '@sallyport/shared/runtime';
+import { parseSealKeys } from './config-rules.js';
+import { gatewayVariables, type GatewayVariables } from './config-schema.js';
+import type { SealKey } from './sealing/sealer.js';
+import type { SessionLifetimes } from './sessions/session-store.js';
+
+/** What the gateway needs to know of one identity provider. */
+export interface IdpRegistration {
+  /** The `{idp}` of the routes. */
+  readonly id: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes: string;
+  readonly logoutReturnTo: string;
+  readonly logoutUrlTemplate?: string;
+  /** How long any one call may take. */
+  readonly timeout: number;
+}
+
+/** Every setting of the gateway. Durations without a unit in their name are milliseconds. */
+export interface Config {
+  readonly port: number;
+  readonly managementPort: number;
+  readonly publicOrigin: string;
+  readonly idps: readonly IdpRegistration[];
+  readonly permissionServiceUrl: string;
+  readonly permissionTimeout: number;
+  readonly sealKeys: readonly SealKey[];
+  readonly lifetimes: SessionLifetimes;
+  readonly keyPrefix: string;
+  readonly keyForm: SessionKeyForm;
+  readonly cookieName: string;
+  readonly redis: RedisConfig;
+  readonly redisTimeout: number;
+  /** How long the start may wait for Redis. */
+  readonly redisPatience: number;
+  readonly drainWait: number;
+  readonly drainDeadline: number;
+  readonly logLevel: string;
+  readonly devInsecure: boolean;
+}
+
+const rules = {
+  aliases: {
+    ...redisAliases,
+    AUTH0_CLIENT_ID: 'IDP_CLIENT_ID',
+    AUTH0_CLIENT_SECRET: 'IDP_CLIENT_SECRET',
+    AUTH0_ISSUER_URI: 'IDP_ISSUER_URI',
+    SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
+    SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
+  },
+  secrets: ['IDP_CLIENT_SECRET', 'TOKEN_SEAL_KEYS', 'REDIS_PASSWORD', 'REDIS_URL'],
+  ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'IDP_', 'GATEWAY_', 'REDIS_', 'PERMISSION_SERVICE_'],
+  // The reader's, often set for both services in one place.
+  alsoKnown: [
+    'EXTAUTHZ_HTTP_PORT',
+    'EXTAUTHZ_GRPC_PORT',
+    'EXTAUTHZ_HEALTH_PORT',
+    'EXTAUTHZ_REDIS_DEADLINE_MS',
+    'EXTAUTHZ_DRAIN_WAIT_MS',
+    'EXTAUTHZ_DRAIN_DEADLINE_MS',
+    'REDIS_ADDR',
+    'REDIS_EXT_AUTHZ_PASSWORD',
+  ],
+};
+
+/** @throws ConfigError with every problem at once. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): {
+  config: Config;
+  warnings: readonly string[];
+} {
+  const schema = gatewayVariables({
+    devInsecure: /^(?:1|true|yes)$/.test(env['DEV_INSECURE'] ?? ''),
+    production: env['NODE_ENV'] === 'production',
+    permissionPlaintext: env['PERMISSION_SERVICE_PLAINTEXT'] === 'acknowledged',
+  });
+  const { value, warnings } = parseEnv(schema, env, rules);
+  const redis = redisConfig(value);
+  const problems = [...contradictions(value), ...('problems' in redis ? redis.problems : [])];
+  if (problems.length > 0 || 'problems' in redis) throw new ConfigError(problems);
+  return { warnings, config: shape(value, redis.config) };
+}
+
+function contradictions(value: GatewayVariables): string[] {
+  const found: string[] = [];
+  if (value.EXTAUTHZ_SESSION_TTL_SECONDS > value.SESSION_ABSOLUTE_TTL_SECONDS) {
+    found.push(
+      'EXTAUTHZ_SESSION_TTL_SECONDS: is longer than SESSION_ABSOLUTE_TTL_SECONDS. The idle time must fit into the absolute one.',
+    );
+  }
+  if (value.TOKEN_SEAL_KEYS.includes(value.IDP_CLIENT_SECRET)) {
+    found.push('TOKEN_SEAL_KEYS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
+  }
+  return found;
+}
+
+function shape(value: GatewayVariables, redis: RedisConfig): Config {
+  const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;
+  return {
+    port: value.GATEWAY_PORT,
+    managementPort: value.GATEWAY_MANAGEMENT_PORT,
+    publicOrigin,
+    idps: [
+      {
+        id: 'idp',
+        issuer: value.IDP_ISSUER_URI,
+        clientId: value.IDP_CLIENT_ID,
+        clientSecret: value.IDP_CLIENT_SECRET,
+        scopes: value.IDP_SCOPES,
+        logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
+        timeout: value.IDP_TIMEOUT_MS,
+        ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
+          ? {}
+          : { logoutUrlTemplate: value.IDP_LOGOUT_URL_TEMPLATE }),
+      },
+    ],
+    permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, ''),
+    permissionTimeout: value.PERMISSION_SERVICE_TIMEOUT_MS,
+    sealKeys: parseSealKeys(value.TOKEN_SEAL_KEYS, value.DEV_INSECURE).keys,
+    lifetimes: {
+      idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
+      absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,
+    },
+    keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
+    keyForm: value.SESSION_KEY_FORM,
+    cookieName: value.SESSION_COOKIE_NAME,
+    redis,
+    redisTimeout: value.GATEWAY_REDIS_TIMEOUT_MS,
+    redisPatience: value.GATEWAY_REDIS_PATIENCE_MS,
+    drainWait: value.GATEWAY_DRAIN_WAIT_MS,
+    drainDeadline: value.GATEWAY_DRAIN_DEADLINE_MS,
+    logLevel: value.LOG_LEVEL,
+    devInsecure: value.DEV_INSECURE,
+  };
+}

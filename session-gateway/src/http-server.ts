@@ -1,0 +1,32 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { closeServer, listen, type Unit } from '@sallyport/shared/runtime';
+
+export interface GatewayServer extends Unit {
+  readonly port: number;
+}
+
+/** Above Envoy's 32 KiB and what it adds, so that this server never refuses what Envoy let in. */
+const maxHeaderBytes = 65_536;
+/** Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed. */
+const keepAliveTimeout = 75_000;
+
+export function gatewayServer(port: number, listener: RequestListener): GatewayServer {
+  const server = createServer(
+    {
+      maxHeaderSize: maxHeaderBytes,
+      keepAliveTimeout,
+      headersTimeout: 10_000,
+      requestTimeout: 10_000,
+    },
+    listener,
+  );
+  return {
+    name: 'gateway server',
+    get port() {
+      return (server.address() as AddressInfo | null)?.port ?? port;
+    },
+    start: () => listen(server, port),
+    stop: () => closeServer(server),
+  };
+}

@@ -1,0 +1,81 @@
+import type { IdentityProviderErrorCode } from '../oidc/identity-provider-error.js';
+import type { PermissionServiceError } from '../permissions/permission-client.js';
+import type { SealError } from '../sealing/sealer.js';
+import type { RefusalCode } from './refused-error.js';
+
+/** The stable names of what can go wrong: `reason` in answers, in logs and in metric labels. */
+export type ProblemCode =
+  | RefusalCode
+  | IdentityProviderErrorCode
+  | PermissionServiceError['code']
+  | SealError['code']
+  | 'store_unavailable'
+  | 'internal';
+
+export interface Problem {
+  readonly status: 400 | 401 | 403 | 404 | 500 | 503;
+  readonly title: string;
+  readonly detail: string;
+}
+
+const laterPlease = 'This is not your mistake and your session is kept. Try again in a moment.';
+const sessionStoreDown: Problem = {
+  status: 503,
+  title: 'Sessions cannot be reached',
+  detail: laterPlease,
+};
+const loginFailed: Problem = {
+  status: 401,
+  title: 'The login did not succeed',
+  detail: 'The identity provider did not confirm the login. Log in again.',
+};
+const idpDown: Problem = {
+  status: 503,
+  title: 'The login service does not answer',
+  detail: laterPlease,
+};
+const permissionsMissing: Problem = {
+  status: 503,
+  title: 'Your permissions could not be looked up',
+  detail:
+    'The permission service gave no usable answer, so no session was begun. Try again in a moment.',
+};
+
+export const problems: Readonly<Record<ProblemCode, Problem>> = {
+  ambiguous_cookie: {
+    status: 400,
+    title: 'More than one session cookie',
+    detail: 'The browser sent our session cookie more than once. Delete the cookies of this site.',
+  },
+  not_a_navigation: {
+    status: 403,
+    title: 'Not a page visit',
+    detail: 'A login begins only by visiting its address, not from an image, a frame or a script.',
+  },
+  no_csrf_proof: {
+    status: 403,
+    title: 'Request from elsewhere',
+    detail: 'Send X-CSRF: 1, or send the request from a page of this site.',
+  },
+  no_session: { status: 401, title: 'Not logged in', detail: 'There is no live session. Log in.' },
+  not_found: { status: 404, title: 'Not found', detail: 'There is nothing at this address.' },
+  idp_unreachable: idpDown,
+  idp_unsuitable: idpDown,
+  login_denied: loginFailed,
+  login_refused: loginFailed,
+  bad_idp_answer: loginFailed,
+  permission_service_unavailable: permissionsMissing,
+  permission_service_contract: permissionsMissing,
+  store_unavailable: sessionStoreDown,
+  unknown_seal_key: sessionStoreDown,
+  broken_seal: { status: 500, title: 'Something went wrong', detail: 'It has been noted.' },
+  internal: { status: 500, title: 'Something went wrong', detail: 'It has been noted.' },
+};
+
+/** The code of whatever was thrown; anything unknown is our own fault. */
+export function problemCodeOf(error: unknown): ProblemCode {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && Object.hasOwn(problems, code)
+    ? (code as ProblemCode)
+    : 'internal';
+}

@@ -1,0 +1,117 @@
+import { clearCookie, readCookie } from '@sallyport/shared';
+import type { Request, RequestHandler } from 'express';
+import type { Events } from '../events.js';
+import { bouncePage } from '../http/pages.js';
+import { problemCodeOf, type ProblemCode } from '../http/problems.js';
+import { onlyValue, queryOf, wantsPage } from '../http/request-facts.js';
+import { safeReturnUrl } from '../http/return-url.js';
+import type { SessionCookies } from '../http/session-cookies.js';
+import type { AuthorizationRequestStore } from '../oidc/authorization-request-store.js';
+import {
+  bindingCookieName,
+  isState,
+  type AuthorizationRequest,
+} from '../oidc/authorization-request.js';
+import { IdentityProviderError } from '../oidc/identity-provider-error.js';
+import type { IdentityProvider } from '../oidc/identity-provider.js';
+import type { PermissionClient } from '../permissions/permission-client.js';
+import type { OpenedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
+import { orUnavailable } from '../sessions/store-unavailable.js';
+
+export interface CallbackOptions {
+  readonly idps: ReadonlyMap<string, IdentityProvider>;
+  readonly requests: AuthorizationRequestStore;
+  readonly permissions: Pick<PermissionClient, 'grantsOf'>;
+  readonly sessions: Pick<SessionLifecycle, 'open' | 'handleOf'>;
+  readonly cookies: SessionCookies;
+  readonly publicOrigin: string;
+  readonly events: Pick<Events, 'loginCompleted' | 'loginUnknown' | 'loginFailed' | 'failed'>;
+}
+
+/** `GET /login/oauth2/code/{idp}`: completes the login this browser began, once. */
+export function callback(options: CallbackOptions): RequestHandler<{ idp: string }> {
+  const { cookies, publicOrigin, events } = options;
+  return async (request, response) => {
+    const begun = await consume(options, request);
+    if (begun === undefined) {
+      // Late, repeated or not of this browser. A live session cannot be seen here (its cookie is
+      // Strict), so nothing is touched and the front page finds out (ATTACKS 24).
+      events.loginUnknown();
+      response.type('html').send(bouncePage(`${publicOrigin}/`));
+      return;
+    }
+    const { transaction, state } = begun;
+    response.append('Set-Cookie', clearCookie(bindingCookieName(state), 'Lax'));
+    try {
+      cookies.set(response, await complete(options, request, transaction, state));
+    } catch (error) {
+      const code = problemCodeOf(error);
+      events.loginFailed(transaction.idp, code);
+      const page = failurePage(code, transaction.returnUrl, publicOrigin);
+      if (page === undefined || !wantsPage(request)) throw error;
+      events.failed(code, error);
+      response.locals['reason'] = code;
+      response.status(303).set('Location', page).end();
+      return;
+    }
+    events.loginCompleted(transaction.idp);
+    response.type('html').send(bouncePage(checkedAgain(transaction.returnUrl, publicOrigin)));
+  };
+}
+
+/** The transaction, only for the browser that holds its binding cookie. */
+async function consume(
+  { requests }: CallbackOptions,
+  request: Pick<Request, 'url' | 'headers'>,
+): Promise<{ transaction: AuthorizationRequest; state: string } | undefined> {
+  const state = onlyValue(queryOf(request), 'state');
+  if (state === undefined || !isState(state)) return undefined;
+  const binding = readCookie(request.headers.cookie, bindingCookieName(state));
+  if (binding.outcome !== 'one') return undefined;
+  const transaction = await orUnavailable(requests.consume(state, binding.value));
+  return transaction === undefined ? undefined : { transaction, state };
+}
+
+async function complete(
+  { idps, permissions, sessions, cookies }: CallbackOptions,
+  request: Request<{ idp: string }>,
+  transaction: AuthorizationRequest,
+  state: string,
+): Promise<OpenedSession> {
+  const idp = idps.get(transaction.idp);
+  // One redirect URI per provider: an answer that comes in by another one was mixed up (RFC 9700 §4.4).
+  if (idp === undefined || request.params.idp !== transaction.idp) {
+    throw new IdentityProviderError('bad_idp_answer', 'other_callback');
+  }
+  const login = await idp.complete(transaction, state, queryOf(request));
+  const grants = await permissions.grantsOf(login.profile);
+  const id = cookies.idOf(request);
+  const replaced = [
+    ...(id === undefined ? [] : [sessions.handleOf(id)]),
+    ...[cookies.refOf(request)].filter((handle) => handle !== undefined),
+  ];
+  return sessions.open(login, grants, transaction.seq, replaced);
+}
+
+const loginFailures = new Set<ProblemCode>(['login_denied', 'login_refused', 'bad_idp_answer']);
+const faults = new Set<ProblemCode>(['idp_unreachable', 'idp_unsuitable', 'internal']);
+
+/** Where the front end explains a failure; undefined where the gateway's own page does (DESIGN §4). */
+function failurePage(
+  code: ProblemCode,
+  returnUrl: string,
+  publicOrigin: string,
+): string | undefined {
+  if (faults.has(code)) return `${publicOrigin}/oops`;
+  if (!loginFailures.has(code)) return undefined;
+  const query = new URLSearchParams({
+    error: 'auth_failed',
+    returnUrl: checkedAgain(returnUrl, publicOrigin),
+  });
+  return `${publicOrigin}/login?${query.toString()}`;
+}
+
+/** It lay in Redis for up to ten minutes; it is judged wherever it is written (ATTACKS 19). */
+function checkedAgain(returnUrl: string, publicOrigin: string): string {
+  return safeReturnUrl(returnUrl, publicOrigin) ?? `${publicOrigin}/`;
+}

@@ -1,0 +1,81 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { Events } from '../events.js';
+import { bouncePage, confirmLogoutPage } from '../http/pages.js';
+import { RefusedError } from '../http/refused-error.js';
+import { originOf, wantsJson } from '../http/request-facts.js';
+import { isDeliberateNavigation, provesSameOrigin } from '../http/same-origin.js';
+import type { SessionCookies } from '../http/session-cookies.js';
+import { problemCodeOf } from '../http/problems.js';
+import type { IdentityProvider } from '../oidc/identity-provider.js';
+import type { ClosedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
+
+export interface LogoutOptions {
+  readonly idps: ReadonlyMap<string, IdentityProvider>;
+  /** Whose logout a browser without a session is sent to. */
+  readonly defaultIdp: IdentityProvider;
+  readonly sessions: Pick<SessionLifecycle, 'close' | 'handleOf'>;
+  readonly cookies: SessionCookies;
+  readonly publicOrigin: string;
+  readonly events: Pick<Events, 'loggedOut' | 'revocationFailed'>;
+}
+
+/** `GET /logout`: acts only when a person came here on purpose; otherwise asks, and touches nothing. */
+export function logoutPage(options: LogoutOptions): RequestHandler {
+  return async (request, response) => {
+    if (!isDeliberateNavigation(originOf(request))) {
+      // Under no-referrer its form would post `Origin: null` (ATTACKS 23).
+      response.set('Referrer-Policy', 'same-origin');
+      response.type('html').send(confirmLogoutPage());
+      return;
+    }
+    response
+      .status(303)
+      .set('Location', await end(options, request, response))
+      .end();
+  };
+}
+
+/** `POST /logout`, with proof that one of our own pages asks. */
+export function logout(options: LogoutOptions): RequestHandler {
+  return async (request, response) => {
+    if (!provesSameOrigin(originOf(request), options.publicOrigin)) {
+      throw new RefusedError('no_csrf_proof');
+    }
+    const logoutUrl = await end(options, request, response);
+    if (wantsJson(request)) response.json({ logoutUrl });
+    // Not a 303: `form-action 'self'` would block the way to the provider (ATTACKS 23, tried).
+    else response.type('html').send(bouncePage(logoutUrl));
+  };
+}
+
+/**
+ * Both records go first: if that fails the cookies stay, and the person can try again. Then the
+ * cookies, then the provider's own session.
+ * @returns where the browser goes next
+ */
+async function end(options: LogoutOptions, request: Request, response: Response): Promise<string> {
+  const { sessions, cookies, events } = options;
+  const id = cookies.idOf(request);
+  const handles = [id === undefined ? undefined : sessions.handleOf(id), cookies.refOf(request)];
+  const closed: ClosedSession[] = [];
+  for (const handle of new Set(handles)) {
+    const session = handle === undefined ? undefined : await sessions.close(handle);
+    if (session !== undefined) closed.push(session);
+  }
+  cookies.clear(response);
+  events.loggedOut(closed.length > 0);
+  revokeInBackground(options, closed);
+  const idp = options.idps.get(closed[0]?.idp ?? '') ?? options.defaultIdp;
+  return idp.endSession(closed[0]?.tokens?.idToken);
+}
+
+/** The person need not wait for it, and a provider that fails at it cannot keep a session alive here. */
+function revokeInBackground({ idps, events }: LogoutOptions, closed: ClosedSession[]): void {
+  for (const { idp, tokens } of closed) {
+    if (tokens?.refreshToken === undefined) continue;
+    idps
+      .get(idp)
+      ?.revoke(tokens.refreshToken)
+      .catch((error: unknown) => events.revocationFailed(problemCodeOf(error)));
+  }
+}

@@ -1,0 +1,30 @@
+import type { RequestHandler } from 'express';
+import { RefusedError } from '../http/refused-error.js';
+import type { SessionCookies } from '../http/session-cookies.js';
+import type { SessionLifecycle } from '../sessions/session-lifecycle.js';
+
+export interface UserOptions {
+  readonly sessions: Pick<SessionLifecycle, 'find'>;
+  readonly cookies: SessionCookies;
+}
+
+/** `GET /user`: who is logged in. Field by field, so that no token can slip in; never slides. */
+export function user({ sessions, cookies }: UserOptions): RequestHandler {
+  return async (request, response) => {
+    const id = cookies.idOf(request);
+    const session = id === undefined ? undefined : await sessions.find(id);
+    if (session === undefined) throw new RefusedError('no_session');
+    const { profile, grants } = session;
+    response.json({
+      sub: profile.sub,
+      name: profile.name,
+      email: profile.email,
+      picture: profile.picture,
+      emailVerified: profile.emailVerified ?? false,
+      authenticated: true,
+      registrationId: profile.idp,
+      roles: grants.roles,
+      permissions: grants.permissions,
+    });
+  };
+}

@@ -1,0 +1,121 @@
+import { checkNames, systemClock, type Clock, type SessionHandle } from '@sallyport/shared';
+import {
+  defaultPermFreshSeconds,
+  encodeReaderRecord,
+  newlyStored,
+  withoutUndefined,
+} from './gateway-record.js';
+import {
+  SessionExistsError,
+  type NewSession,
+  type SessionLifetimes,
+  type SessionStore,
+  type SessionUpdate,
+  type StoredSession,
+  type UpdateOutcome,
+} from './session-store.js';
+
+/** The same contract without Redis: for tests and for embedding. Sessions end with the process. */
+export class MemorySessionStore implements SessionStore {
+  readonly #sessions = new Map<SessionHandle, StoredSession>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a rejection, never a throw
+  async create(
+    handle: SessionHandle,
+    session: NewSession,
+    lifetimes: SessionLifetimes,
+  ): Promise<StoredSession> {
+    encodeReaderRecord(session);
+    if (this.#alive(handle) !== undefined) throw new SessionExistsError();
+    const createdAt = this.#now();
+    const absoluteExpiresAt = createdAt + lifetimes.absoluteSeconds;
+    const stored = newlyStored(structuredClone(session), {
+      createdAt,
+      expiresAt: Math.min(createdAt + lifetimes.idleSeconds, absoluteExpiresAt),
+      absoluteExpiresAt,
+      permFreshUntil: createdAt + (session.permFreshForSeconds ?? defaultPermFreshSeconds),
+    });
+    this.#sessions.set(handle, stored);
+    return structuredClone(stored);
+  }
+
+  find(handle: SessionHandle): Promise<StoredSession | undefined> {
+    return Promise.resolve(structuredClone(this.#alive(handle)));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a rejection, never a throw
+  async update(
+    handle: SessionHandle,
+    { tokens, permissions }: SessionUpdate,
+  ): Promise<UpdateOutcome> {
+    if (permissions !== undefined) {
+      checkNames('roles', permissions.roles);
+      checkNames('permissions', permissions.permissions);
+    }
+    const session = this.#alive(handle);
+    if (session === undefined) return { outcome: 'gone' };
+    const outcome = {
+      tokens: partOutcome(tokens, session.tokenVersion),
+      permissions: partOutcome(permissions, session.permVersion),
+    };
+    let next = session;
+    if (tokens !== undefined && outcome.tokens === 'stored') {
+      const { sealedTokens, tokenExpiresAt } = tokens;
+      const tokenVersion = session.tokenVersion + 1;
+      next = withoutUndefined({ ...next, sealedTokens, tokenVersion, tokenExpiresAt });
+    }
+    if (permissions !== undefined && outcome.permissions === 'stored') {
+      const { roles, permissions: names, freshForSeconds } = permissions;
+      next = {
+        ...next,
+        grants: { userId: session.grants.userId, roles: [...roles], permissions: [...names] },
+        permVersion: session.permVersion + 1,
+        permFreshUntil: this.#now() + freshForSeconds,
+      };
+    }
+    this.#sessions.set(handle, next);
+    return { outcome: 'updated', ...outcome };
+  }
+
+  slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined> {
+    const session = this.#alive(handle);
+    if (session === undefined) return Promise.resolve(undefined);
+    const now = this.#now();
+    const used = Math.min(usedAt === undefined ? now : Math.floor(usedAt), now);
+    const goal = Math.min(used + idleSeconds, session.absoluteExpiresAt);
+    const expiresAt = goal > session.expiresAt ? goal : session.expiresAt;
+    const lastAccessedAt = used > session.lastAccessedAt ? used : session.lastAccessedAt;
+    this.#sessions.set(handle, { ...session, expiresAt, lastAccessedAt });
+    return Promise.resolve(expiresAt);
+  }
+
+  remove(handle: SessionHandle): Promise<boolean> {
+    const was = this.#alive(handle) !== undefined;
+    this.#sessions.delete(handle);
+    return Promise.resolve(was);
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock() / 1000);
+  }
+
+  #alive(handle: SessionHandle): StoredSession | undefined {
+    const session = this.#sessions.get(handle);
+    if (session === undefined || session.expiresAt > this.#now()) return session;
+    this.#sessions.delete(handle);
+    return undefined;
+  }
+}
+
+function partOutcome(
+  part: { readonly expectedVersion: number } | undefined,
+  version: number,
+): 'stored' | 'conflict' | 'untouched' {
+  if (part === undefined) return 'untouched';
+  return part.expectedVersion === version ? 'stored' : 'conflict';
+}

@@ -1,0 +1,141 @@
+import { checkNames, gatewaySessionKey, sessionKey, type SessionHandle } from '@sallyport/shared';
+import type { RedisConnection } from '@sallyport/shared/runtime';
+import {
+  decodeGatewayRecord,
+  defaultPermFreshSeconds,
+  encodeGatewayRecord,
+  encodeReaderRecord,
+  newlyStored,
+} from './gateway-record.js';
+import { LuaScript } from './lua-script.js';
+import {
+  SessionExistsError,
+  type NewSession,
+  type SessionLifetimes,
+  type SessionStore,
+  type SessionUpdate,
+  type StoredSession,
+  type UpdateOutcome,
+} from './session-store.js';
+
+export interface RedisSessionStoreOptions {
+  /** `EXTAUTHZ_SESSION_KEY_PREFIX` */
+  readonly prefix: string;
+  /** Told why a pair of records that is there is no session: half, immortal, overdue, a field's name. */
+  readonly onCorrupt?: (reason: string) => void;
+}
+
+const script = {
+  create: new LuaScript('pair', 'create'),
+  find: new LuaScript('pair', 'find'),
+  update: new LuaScript('pair', 'update'),
+  slide: new LuaScript('pair', 'slide'),
+};
+
+/** Both records in Redis: one script, one slot, one expiry per verb. The rules stand in `lua/`. */
+export class RedisSessionStore implements SessionStore {
+  readonly #redis: RedisConnection;
+  readonly #prefix: string;
+  readonly #onCorrupt: (reason: string) => void;
+
+  constructor(redis: RedisConnection, options: RedisSessionStoreOptions) {
+    this.#redis = redis;
+    this.#prefix = options.prefix;
+    this.#onCorrupt = options.onCorrupt ?? (() => undefined);
+  }
+
+  async create(
+    handle: SessionHandle,
+    session: NewSession,
+    lifetimes: SessionLifetimes,
+  ): Promise<StoredSession> {
+    // The reader's record first: it is the one that checks every value.
+    const reader = Object.entries(encodeReaderRecord(session)).flat();
+    const gateway = Object.entries(encodeGatewayRecord(session)).flat();
+    const times = await script.create.run(this.#redis, this.#keys(handle), [
+      lifetimes.idleSeconds,
+      lifetimes.absoluteSeconds,
+      session.permFreshForSeconds ?? defaultPermFreshSeconds,
+      gateway.length,
+      ...gateway,
+      ...reader,
+    ]);
+    if (times === null) throw new SessionExistsError();
+    const [createdAt, expiresAt, absoluteExpiresAt, permFreshUntil] = (times as string[]).map(
+      Number,
+    ) as [number, number, number, number];
+    return newlyStored(session, { createdAt, expiresAt, absoluteExpiresAt, permFreshUntil });
+  }
+
+  async find(handle: SessionHandle): Promise<StoredSession | undefined> {
+    const answer = (await script.find.run(this.#redis, this.#keys(handle), [])) as FindAnswer;
+    if (answer[0] === 'absent') return undefined;
+    if (answer[0] !== 'alive') return this.#refuse(answer[0]);
+    const [, now, readerExpiresAt, pairs] = answer;
+    const record = decodeGatewayRecord(fromPairs(pairs));
+    if (record.outcome === 'corrupt') return this.#refuse(record.field);
+    const { session } = record;
+    if (String(session.expiresAt) !== readerExpiresAt) return this.#refuse('unequal');
+    if (session.expiresAt <= Number(now)) return this.#refuse('overdue');
+    return session;
+  }
+
+  async update(handle: SessionHandle, update: SessionUpdate): Promise<UpdateOutcome> {
+    const { tokens, permissions } = update;
+    if (permissions !== undefined) {
+      checkNames('roles', permissions.roles);
+      checkNames('permissions', permissions.permissions);
+    }
+    const answer = (await script.update.run(this.#redis, this.#keys(handle), [
+      tokens?.expectedVersion ?? '',
+      tokens?.sealedTokens ?? '',
+      tokens?.tokenExpiresAt ?? '',
+      permissions?.expectedVersion ?? '',
+      permissions?.roles.join(',') ?? '',
+      permissions?.permissions.join(',') ?? '',
+      permissions?.freshForSeconds ?? '',
+    ])) as ['gone'] | ['updated', PartOutcome, PartOutcome];
+    if (answer[0] === 'gone') return { outcome: 'gone' };
+    return { outcome: 'updated', tokens: answer[1], permissions: answer[2] };
+  }
+
+  async slide(
+    handle: SessionHandle,
+    idleSeconds: number,
+    usedAt?: number,
+  ): Promise<number | undefined> {
+    const deadline = await script.slide.run(this.#redis, this.#keys(handle), [
+      idleSeconds,
+      usedAt === undefined ? '' : Math.floor(usedAt),
+    ]);
+    return deadline === null ? undefined : Number(deadline);
+  }
+
+  /**
+   * One DEL is one atomic step. No script: whatever has become of the two keys, of whatever type,
+   * one of them missing, memory full, they must go.
+   */
+  async remove(handle: SessionHandle): Promise<boolean> {
+    return (await this.#redis.del(...this.#keys(handle))) > 0;
+  }
+
+  #keys(handle: SessionHandle): [string, string] {
+    return [sessionKey(this.#prefix, handle), gatewaySessionKey(this.#prefix, handle)];
+  }
+
+  #refuse(reason: string): StoredSession | undefined {
+    this.#onCorrupt(reason);
+    return undefined;
+  }
+}
+
+type PartOutcome = 'stored' | 'conflict' | 'untouched';
+type FindAnswer =
+  | readonly ['absent' | 'half' | 'immortal' | 'wrong-type']
+  | readonly ['alive', now: string, readerExpiresAt: string | null, pairs: readonly string[]];
+
+function fromPairs(flat: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? '']] : [])),
+  );
+}

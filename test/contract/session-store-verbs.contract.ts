@@ -1,0 +1,227 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
+import type { SessionStore } from '../../session-gateway/src/sessions/session-store.js';
+import { aNewSession } from '../support/builders.js';
+import type { StoreUnderTest } from './session-store.contract.js';
+
+export const hour = { idleSeconds: 1800, absoluteSeconds: 3600 };
+
+/** The verbs on a session that exists: the second half of the contract. */
+export function sessionStoreVerbs(under: () => StoreUnderTest): void {
+  let store: SessionStore;
+  beforeAll(() => {
+    store = under().store;
+  });
+
+  describe('update', () => {
+    it('stores both parts when both versions are still the ones read', async () => {
+      const handle = aHandle();
+      const created = await store.create(handle, aNewSession(), hour);
+      const outcome = await store.update(handle, { ...newTokens(1), ...newPermissions(1) });
+      expect(outcome).toEqual({ outcome: 'updated', tokens: 'stored', permissions: 'stored' });
+      const found = await store.find(handle);
+      expect(found).toMatchObject({
+        sealedTokens: 'new-tokens',
+        tokenExpiresAt: 1_900_000_000,
+        tokenVersion: 2,
+        permVersion: 2,
+        grants: { userId: 'user-1', roles: ['guest'], permissions: [] },
+        expiresAt: created.expiresAt,
+        lastAccessedAt: created.lastAccessedAt,
+      });
+      expect(found?.permFreshUntil).toBeGreaterThanOrEqual(created.createdAt + 5000);
+    });
+
+    it('stores the tokens although the permissions have moved on, and the other way round', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), hour);
+      await store.update(handle, newPermissions(1));
+      expect(
+        await store.update(handle, {
+          ...newTokens(1),
+          permissions: {
+            expectedVersion: 1,
+            roles: ['old'],
+            permissions: [],
+            freshForSeconds: 1,
+          },
+        }),
+      ).toEqual({ outcome: 'updated', tokens: 'stored', permissions: 'conflict' });
+      expect(await store.update(handle, { ...newTokens(1), ...newPermissions(2) })).toEqual({
+        outcome: 'updated',
+        tokens: 'conflict',
+        permissions: 'stored',
+      });
+      expect(await store.find(handle)).toMatchObject({
+        tokenVersion: 2,
+        permVersion: 3,
+        grants: { roles: ['guest'] },
+      });
+    });
+
+    it('leaves untouched what it is not asked for', async () => {
+      const handle = aHandle();
+      const created = await store.create(handle, aNewSession(), hour);
+      expect(await store.update(handle, {})).toEqual({
+        outcome: 'updated',
+        tokens: 'untouched',
+        permissions: 'untouched',
+      });
+      expect(await store.find(handle)).toStrictEqual(created);
+    });
+
+    it('forgets when the tokens expire if the provider no longer says', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), hour);
+      await store.update(handle, { tokens: { expectedVersion: 1, sealedTokens: 'next' } });
+      expect(await store.find(handle)).not.toHaveProperty('tokenExpiresAt');
+    });
+
+    it('lets exactly one of many simultaneous refreshes store its tokens', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), hour);
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, () => store.update(handle, newTokens(1))),
+      );
+      const stored = outcomes.filter((one) => one.outcome === 'updated' && one.tokens === 'stored');
+      expect(stored).toHaveLength(1);
+    });
+
+    it('refuses values that must not become headers and writes nothing', async () => {
+      const handle = aHandle();
+      const created = await store.create(handle, aNewSession(), hour);
+      const permissions = {
+        expectedVersion: 1,
+        roles: ['a b'],
+        permissions: [],
+        freshForSeconds: 1,
+      };
+      await expect(store.update(handle, { ...newTokens(1), permissions })).rejects.toMatchObject({
+        code: 'bad_name',
+      });
+      expect(await store.find(handle)).toStrictEqual(created);
+    });
+
+    it('is gone, and stays gone, once the session was removed', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), hour);
+      await store.remove(handle);
+      expect(await store.update(handle, newTokens(1))).toEqual({ outcome: 'gone' });
+      expect(await store.find(handle)).toBeUndefined();
+    });
+  });
+
+  describe('slide', () => {
+    const short = { idleSeconds: 100, absoluteSeconds: 10_000 };
+
+    it('moves the deadline to now plus idle', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), short);
+      const before = await under().now();
+      const deadline = await store.slide(handle, 1000);
+      expect(deadline).toBeGreaterThanOrEqual(before + 1000);
+      expect(deadline).toBeLessThanOrEqual((await under().now()) + 1000);
+      expect(await store.find(handle)).toMatchObject({ expiresAt: deadline });
+    });
+
+    it('touches neither version', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), short);
+      await store.slide(handle, 1000);
+      expect(await store.find(handle)).toMatchObject({ tokenVersion: 1, permVersion: 1 });
+    });
+
+    it('never shortens', async () => {
+      const handle = aHandle();
+      const { expiresAt } = await store.create(handle, aNewSession(), short);
+      expect(await store.slide(handle, 1)).toBe(expiresAt);
+      expect(await store.find(handle)).toMatchObject({ expiresAt });
+    });
+
+    it('never passes the absolute deadline', async () => {
+      const handle = aHandle();
+      const { absoluteExpiresAt } = await store.create(handle, aNewSession(), short);
+      expect(await store.slide(handle, 1_000_000)).toBe(absoluteExpiresAt);
+      expect(await store.slide(handle, Infinity)).toBe(absoluteExpiresAt);
+    });
+
+    it('counts a late report from when the session was in use', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), short);
+      const usedAt = (await under().now()) - 500;
+      expect(await store.slide(handle, 1000, usedAt)).toBe(usedAt + 1000);
+    });
+
+    it('counts a report from the future as now', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), short);
+      const deadline = await store.slide(handle, 1000, (await under().now()) + 5000);
+      expect(deadline).toBeLessThanOrEqual((await under().now()) + 1000);
+    });
+
+    it('takes a report that makes no sense as no reason to slide', async () => {
+      const handle = aHandle();
+      const { expiresAt } = await store.create(handle, aNewSession(), short);
+      expect(await store.slide(handle, 1000, NaN)).toBe(expiresAt);
+      expect(await store.slide(handle, NaN)).toBe(expiresAt);
+      expect(await store.slide(handle, 1000, -1)).toBe(expiresAt);
+    });
+
+    it('brings nothing back', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), short);
+      await store.remove(handle);
+      expect(await store.slide(handle, 1000)).toBeUndefined();
+      expect(await store.find(handle)).toBeUndefined();
+    });
+  });
+
+  describe('remove', () => {
+    it('ends the session and says whether there was one', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), hour);
+      expect(await store.remove(handle)).toBe(true);
+      expect(await store.remove(handle)).toBe(false);
+      expect(await store.find(handle)).toBeUndefined();
+    });
+
+    it('ends no other session', async () => {
+      const [one, other] = [aHandle(), aHandle()];
+      await store.create(one, aNewSession(), hour);
+      await store.create(other, aNewSession(), hour);
+      await store.remove(one);
+      expect(await store.find(other)).toBeDefined();
+    });
+
+    it('wins over every slide and update under way', async () => {
+      for (let round = 0; round < 200; round += 1) {
+        const handle = aHandle();
+        await store.create(handle, aNewSession(), hour);
+        const steps: (() => Promise<unknown>)[] = [
+          () => store.slide(handle, 3000),
+          () => store.update(handle, newTokens(1)),
+          () => store.slide(handle, 3500),
+        ];
+        steps.splice(round % 4, 0, () => store.remove(handle));
+        await Promise.all(steps.map((step) => step()));
+        expect(await store.find(handle)).toBeUndefined();
+      }
+    });
+  });
+}
+
+export function aHandle(): SessionHandle {
+  return sessionHandle(newSessionId(), 'hashed');
+}
+
+export function newTokens(expectedVersion: number) {
+  return {
+    tokens: { expectedVersion, sealedTokens: 'new-tokens', tokenExpiresAt: 1_900_000_000 },
+  };
+}
+
+function newPermissions(expectedVersion: number) {
+  return {
+    permissions: { expectedVersion, roles: ['guest'], permissions: [], freshForSeconds: 5000 },
+  };
+}

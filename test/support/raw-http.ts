@@ -1,0 +1,53 @@
+import { connect } from 'node:net';
+
+export interface RawAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/**
+ * One HTTP/1.1 request, byte for byte as given: no client library tidies it. The answer is read to
+ * the end of the connection, which the last line asks for.
+ */
+export function rawRequest(port: number, lines: readonly string[]): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    let text = '';
+    socket.setEncoding('utf8').setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+    socket.on('data', (chunk: string) => (text += chunk));
+    socket.once('error', reject);
+    socket.once('end', () => resolve(parse(text)));
+    socket.write([...lines, 'Connection: close', '', ''].join('\r\n'));
+  });
+}
+
+function parse(text: string): RawAnswer {
+  const [head = '', ...rest] = text.split('\r\n\r\n');
+  const [statusLine = '', ...headerLines] = head.split('\r\n');
+  const headers = new Map(
+    headerLines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  const body = rest.join('\r\n\r\n');
+  return {
+    status: Number(statusLine.split(' ')[1]),
+    headers,
+    body: headers.get('transfer-encoding') === 'chunked' ? unchunk(body) : body,
+  };
+}
+
+function unchunk(body: string): string {
+  let text = '';
+  for (let at = 0; at < body.length;) {
+    const end = body.indexOf('\r\n', at);
+    const size = Number.parseInt(body.slice(at, end), 16);
+    if (!(size > 0)) break;
+    text += body.slice(end + 2, end + 2 + size);
+    at = end + 2 + size + 2;
+  }
+  return text;
+}
