@@ -31,20 +31,22 @@ describe('extauthz, both transports', () => {
   let admin: Redis;
   let service: ExtauthzProcess;
   let grpc: ReturnType<typeof grpcChecker>;
+  const ends: (() => Promise<void> | void)[] = [];
 
   beforeAll(async () => {
     redis = await startRedis({ directory: join(directory, 'redis'), appendOnly: true });
+    ends.push(() => redis.stop());
     admin = new Redis(redis.port);
     admin.on('error', () => undefined);
+    ends.push(() => admin.disconnect());
     service = await startExtauthz({ directory, env: { REDIS_PORT: String(redis.port) } });
+    ends.push(() => service.child.stop());
     grpc = grpcChecker(service.grpcPort);
+    ends.push(() => grpc.close());
   });
 
   afterAll(async () => {
-    grpc?.close();
-    await service?.child.stop();
-    admin?.disconnect();
-    await redis?.stop();
+    for (const end of ends.reverse()) await end();
     rmSync(directory, { recursive: true, force: true });
   });
 

@@ -4,6 +4,8 @@ import type { RedisConfig } from './redis-config.js';
 
 export type RedisConnection = Redis | Cluster;
 
+const retryInterval = 100;
+
 export interface RedisTimeouts {
   /** How long one command may take before its caller is told it cannot know, ms. */
   readonly command: number;
@@ -46,6 +48,7 @@ export function createRedis(
       ? new Cluster([...config.nodes], {
           redisOptions: options,
           enableOfflineQueue: false,
+          enableReadyCheck: false,
           lazyConnect: true,
           clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
         })
@@ -81,16 +84,17 @@ export function beginConnecting(redis: RedisConnection): void {
 /** Connects, trying for at most `patience` ms. @throws Error with the last reason. */
 export async function connectOrFail(redis: RedisConnection, patience: number): Promise<void> {
   let lastReason = 'no answer';
-  redis.on('error', (error: Error) => (lastReason = error.message));
-  beginConnecting(redis);
-  const attempts = Math.ceil(patience / 100);
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
+  const remember = (error: Error): void => void (lastReason = error.message);
+  redis.on('error', remember);
+  await redis.connect().catch(remember);
+  for (let waited = 0; waited < patience; waited += retryInterval) {
     try {
       await redis.ping();
+      redis.off('error', remember);
       return;
     } catch (error) {
-      if (redis.status === 'ready') lastReason = (error as Error).message;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (redis.status === 'ready') remember(error as Error);
+      await new Promise((resolve) => setTimeout(resolve, retryInterval));
     }
   }
   redis.disconnect();
