@@ -13,14 +13,16 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { activity } from './activity.js';
+import { activityMetrics } from './activity-metrics.js';
 import { authorizer } from './authorizer.js';
 import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
 import { redisClock } from './redis-clock.js';
-import { redisSessionReader } from './redis-session-reader.js';
 import { isWritablePrimary } from './redis-role.js';
+import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -36,10 +38,9 @@ async function main(): Promise<number> {
   return runUntilSignal(...assemble(config, logger));
 }
 
-function assemble(
-  config: Config,
-  logger: ReturnType<typeof createLogger>,
-): Parameters<typeof runUntilSignal> {
+type Logger = ReturnType<typeof createLogger>;
+
+function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
   const events = createEvents(registry, logger);
   const health = new Health();
@@ -49,18 +50,26 @@ function assemble(
     logger.child({ unit: 'redis' }),
   );
   const clock = redisClock(redis, systemClock);
-  const reader = redisSessionReader({
+  const sessions = sessionReading({ config, redis, registry, logger, events });
+  const inUse = activity({
     redis,
-    prefix: config.keyPrefix,
-    onError: events.redisError,
-    onCorrupt: events.corruptRecord,
+    idleSeconds: config.idleSeconds,
+    now: monotonic,
+    ...activityMetrics(registry),
   });
   health.add('redis', () => isWritablePrimary(redis));
-  const authorize = authorizer({ reader, keyForm: config.keyForm, now: clock.now });
+  const authorize = authorizer({
+    reader: sessions.reader,
+    keyForm: config.keyForm,
+    now: clock.now,
+    onAllowed: inUse.used,
+  });
   const { cookieName } = config;
   const units: Unit[] = [
     redisLink(redis),
     clock,
+    ...sessions.units,
+    inUse,
     managementServer({ port: config.healthPort, health, registry }),
     httpCheckServer({ port: config.httpPort, cookieName, authorize, events }),
     grpcCheckServer({ port: config.grpcPort, cookieName, authorize, events, health }),

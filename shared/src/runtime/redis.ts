@@ -26,7 +26,36 @@ export function createRedis(
   timeouts: RedisTimeouts,
   logger: Logger,
 ): RedisConnection {
-  const options: RedisOptions = {
+  const options = redisOptions(config, timeouts);
+  const redis =
+    config.mode === 'cluster'
+      ? new Cluster([...config.nodes], {
+          redisOptions: options,
+          enableOfflineQueue: false,
+          enableReadyCheck: false,
+          lazyConnect: true,
+          clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
+        })
+      : new Redis({ ...options, ...config.nodes[0] });
+  logLinkState(redis, logger);
+  return redis;
+}
+
+/**
+ * A connection that lives once: it never reconnects and re-sends nothing, for a caller whose state
+ * ends with it. Not connected until `connect()`.
+ */
+export function openRedisOnce(config: RedisConfig, timeouts: RedisTimeouts): Redis {
+  return new Redis({
+    ...redisOptions(config, timeouts),
+    ...config.nodes[0],
+    retryStrategy: () => null,
+    autoResubscribe: false,
+  });
+}
+
+function redisOptions(config: RedisConfig, timeouts: RedisTimeouts): RedisOptions {
+  return {
     lazyConnect: true,
     enableOfflineQueue: false,
     enableReadyCheck: false,
@@ -43,18 +72,6 @@ export function createRedis(
     ...(config.tls === undefined ? {} : { tls: { ...config.tls } }),
     retryStrategy: (attempt) => Math.min(50 * attempt, 200),
   };
-  const redis =
-    config.mode === 'cluster'
-      ? new Cluster([...config.nodes], {
-          redisOptions: options,
-          enableOfflineQueue: false,
-          enableReadyCheck: false,
-          lazyConnect: true,
-          clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
-        })
-      : new Redis({ ...options, ...config.nodes[0] });
-  logLinkState(redis, logger);
-  return redis;
 }
 
 /** One line when the link goes and one when it is back, however many attempts lie between. */
