@@ -8,31 +8,38 @@ export interface CachedSession extends FoundSession {
   readonly deadline: number;
 }
 
+interface Slot extends CachedSession {
+  /** Used since the hand last came by. */
+  hit: boolean;
+}
+
 /** How long "no such session" may be remembered, ms. A new session's write invalidates it at once. */
 const negativeLifetime = 1_000;
 const maxNegatives = 10_000;
 
 /**
- * What this process knows of sessions, bounded. Two generations stand in for an LRU: a hit in the
- * old one moves the entry to the young one, and a full young one becomes the old. Once both are
- * full, a session is admitted at its second sight only, so that a run over more sessions than fit
- * costs a bit test per miss and evicts nothing that is in use (PERFORMANCE: a naive LRU was 1.5x of
- * no cache). Unknown ids have a small map of their own: a flood of them evicts no session (ATTACKS 6).
+ * What this process knows of sessions, bounded exactly.
+ *
+ * Eviction is SIEVE (Zhang et al., NSDI 2024): a hit only sets a bit, and a hand walks from the
+ * oldest entry on, sparing once what was hit since it last came by. Once full, a session is admitted
+ * at its second sight only, so that a run over more sessions than fit costs a bit test per miss and
+ * evicts nothing that is in use (PERFORMANCE: a naive LRU was 1.5x of no cache there). Unknown ids
+ * have a small map of their own: a flood of them evicts no session (ATTACKS 6).
  */
 export class SessionCache {
-  readonly #half: number;
-  #young = new Map<SessionHandle, CachedSession>();
-  #old = new Map<SessionHandle, CachedSession>();
+  readonly #maxEntries: number;
+  #sessions = new Map<SessionHandle, Slot>();
+  #hand = this.#sessions.entries();
   #negatives = new Map<SessionHandle, number>();
   readonly #seen = new Uint32Array(1 << 15);
   #sights = 0;
 
   constructor(maxEntries: number) {
-    this.#half = Math.ceil(maxEntries / 2);
+    this.#maxEntries = maxEntries;
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#sessions.size;
   }
 
   get negatives(): number {
@@ -41,21 +48,22 @@ export class SessionCache {
 
   /** @param now monotonic, ms */
   get(handle: SessionHandle, now: number): CachedSession | 'absent' | undefined {
-    let entry = this.#young.get(handle);
-    if (entry === undefined) {
-      entry = this.#old.get(handle);
-      if (entry === undefined) return this.#negative(handle, now);
-      this.#old.delete(handle);
-      if (entry.deadline > now) this.#insert(handle, entry);
+    const slot = this.#sessions.get(handle);
+    if (slot === undefined) return this.#negative(handle, now);
+    if (slot.deadline > now) {
+      slot.hit = true;
+      return slot;
     }
-    if (entry.deadline > now) return entry;
-    this.#young.delete(handle);
+    this.#sessions.delete(handle);
     return undefined;
   }
 
-  set(handle: SessionHandle, entry: CachedSession): void {
-    if (this.#old.size >= this.#half && !this.#seenBefore(handle)) return;
-    this.#insert(handle, entry);
+  set(handle: SessionHandle, { session, identity, deadline }: CachedSession): void {
+    if (!this.#sessions.has(handle) && this.#sessions.size >= this.#maxEntries) {
+      if (!this.#seenBefore(handle)) return;
+      this.#evictOne();
+    }
+    this.#sessions.set(handle, { outcome: 'found', session, identity, deadline, hit: false });
   }
 
   setAbsent(handle: SessionHandle, now: number): void {
@@ -64,22 +72,29 @@ export class SessionCache {
   }
 
   delete(handle: SessionHandle): void {
-    if (!this.#young.delete(handle)) this.#old.delete(handle);
+    this.#sessions.delete(handle);
     this.#negatives.delete(handle);
   }
 
   clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
+    this.#sessions = new Map();
+    this.#hand = this.#sessions.entries();
     this.#negatives = new Map();
   }
 
-  #insert(handle: SessionHandle, entry: CachedSession): void {
-    if (this.#young.size >= this.#half) {
-      this.#old = this.#young;
-      this.#young = new Map();
+  /** The walk ends: a spared entry has lost its bit when the hand comes by again. */
+  #evictOne(): void {
+    for (;;) {
+      const { value, done } = this.#hand.next();
+      if (done === true) {
+        this.#hand = this.#sessions.entries();
+      } else if (value[1].hit) {
+        value[1].hit = false;
+      } else {
+        this.#sessions.delete(value[0]);
+        return;
+      }
     }
-    this.#young.set(handle, entry);
   }
 
   #negative(handle: SessionHandle, now: number): 'absent' | undefined {
