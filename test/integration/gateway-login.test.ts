@@ -17,7 +17,7 @@ describeOnRedis(
   (redis) => {
     let stack: GatewayStack;
     beforeAll(async () => {
-      stack = await startGatewayStack(redis());
+      stack = await startGatewayStack(redis(), { PERMISSION_SERVICE_TIMEOUT_MS: '1500' });
     });
     afterAll(() => stack.close());
     beforeEach(async () => {
@@ -189,6 +189,20 @@ describeOnRedis(
         expect(await isLoggedIn(browser)).toBe(true);
       });
 
+      it('begins one session when the callback is visited many times at once', async () => {
+        const browser = new BrowserJar();
+        const callback = await stack.beginLogin(browser);
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, () => browser.visit(callback, { site: 'cross-site' })),
+        );
+
+        expect(answers.map((answer) => setCookies(answer).length).sort()).toEqual([
+          ...Array.from({ length: 9 }, () => 0),
+          3,
+        ]);
+        expect(await keys()).toHaveLength(2);
+      });
+
       it('gives nothing to another browser, asks the provider nothing, and spoils nothing', async () => {
         const [honest, stranger] = [new BrowserJar(), new BrowserJar()];
         const callback = await stack.beginLogin(honest);
@@ -323,10 +337,7 @@ describeOnRedis(
       it.each([
         ['is down', answerText(503, 'no')],
         ['does not answer', () => undefined],
-        [
-          'hangs up',
-          ((request) => request.socket.destroy()) as GatewayStack['permissions']['answer'],
-        ],
+        ['hangs up', (request) => request.socket.destroy()],
         ['answers text', answerText(200, 'hello')],
         ['answers null', answerJson(200, null)],
         ['redirects', answerText(302, '', { location: 'http://127.0.0.1:1/' })],

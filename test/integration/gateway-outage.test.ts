@@ -15,7 +15,7 @@ describeOnRedis(
       return one;
     };
     beforeAll(async () => {
-      stack = await startGatewayStack(redis());
+      stack = await startGatewayStack(redis(), { GATEWAY_REDIS_TIMEOUT_MS: '1000' });
     });
     afterAll(() => stack.close());
     afterEach(async () => {

@@ -110,9 +110,11 @@ export function gatewayEnv(
     IDP_CLIENT_ID: idpClient.id,
     IDP_CLIENT_SECRET: idpClient.secret,
     PERMISSION_SERVICE_URL: permissionServiceUrl,
-    PERMISSION_SERVICE_TIMEOUT_MS: '1000',
+    // Patient: the machine may be busy with other suites.
+    IDP_TIMEOUT_MS: '15000',
+    PERMISSION_SERVICE_TIMEOUT_MS: '10000',
+    GATEWAY_REDIS_TIMEOUT_MS: '5000',
     TOKEN_SEAL_KEYS: sealKeys,
     GATEWAY_DRAIN_WAIT_MS: '0',
-    GATEWAY_REDIS_TIMEOUT_MS: '500',
   };
 }

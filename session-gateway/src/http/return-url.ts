@@ -53,8 +53,8 @@ function ourUrl(text: string, publicOrigin: string): URL | undefined {
 
 /** Browsers drop tab, CR and LF anywhere and read a backslash as a slash; nobody means either. */
 function hasForbiddenCharacter(text: string): boolean {
-  if (text.includes('\\') || hasAsciiControl(text) || !text.isWellFormed()) return true;
-  return /[\u0080-\u009f\u2028\u2029\ufeff]/.test(text);
+  if (text.includes('\\') || hasAsciiControl(text)) return true;
+  return /[\u0080-\u009f\u2028\u2029\ufeff\p{Surrogate}]/u.test(text);
 }
 
 function hasAsciiControl(text: string): boolean {
