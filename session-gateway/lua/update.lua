@@ -1,7 +1,7 @@
 -- Stores new tokens, new permissions, or both, each only if its version is still the one the caller
 -- read (ATTACKS 12). Leaves the deadline alone and never creates.
 -- ARGV: expected token version or '', tokens, token_expires_at,
---       expected permission version or '', roles, permissions, seconds they stay fresh.
+--       expected permission version, 'any' or '', roles, permissions, seconds they stay fresh.
 -- Returns { 'gone' } or { 'updated', tokens' outcome, permissions' outcome }.
 local state = pair_state()
 if state == 'wrong-type' then return redis.error_reply('WRONGTYPE a session key holds no hash') end
@@ -14,6 +14,7 @@ end
 
 local function outcome(expected, field)
   if expected == '' then return 'untouched' end
+  if expected == 'any' then return 'stored' end
   return redis.call('HGET', KEYS[2], field) == expected and 'stored' or 'conflict'
 end
 
@@ -25,7 +26,8 @@ end
 
 local permissions = outcome(ARGV[4], 'perm_version')
 if permissions == 'stored' then
-  local version = digits(tonumber(ARGV[4]) + 1)
+  -- Not from ARGV: 'any' names none.
+  local version = digits(tonumber(redis.call('HGET', KEYS[2], 'perm_version') or '0') + 1)
   local fresh_until = digits(server_seconds() + tonumber(ARGV[7]))
   add(reader, 'roles', ARGV[5], 'permissions', ARGV[6], 'perm_version', version)
   add(gateway, 'perm_fresh_until', fresh_until, unpack(reader))

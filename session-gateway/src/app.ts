@@ -1,3 +1,4 @@
+import type { BlockList } from 'node:net';
 import type { Clock } from '@sallyport/shared';
 import type { Health } from '@sallyport/shared/runtime';
 import express, { type Express } from 'express';
@@ -9,12 +10,17 @@ import type { SessionCookies } from './http/session-cookies.js';
 import type { AuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { PermissionClient } from './permissions/permission-client.js';
+import { backchannelLogout } from './routes/backchannel-logout.js';
 import { callback } from './routes/callback.js';
+import { devices, endDevice } from './routes/devices.js';
 import { health } from './routes/health.js';
 import { login } from './routes/login.js';
 import { logout, logoutPage } from './routes/logout.js';
 import { session } from './routes/session.js';
 import { user } from './routes/user.js';
+import type { DeviceRef } from './sessions/device-ref.js';
+import type { LogoutTokenLog } from './sessions/logout-token-log.js';
+import type { Revocations } from './sessions/revocations.js';
 import type { SessionLifecycle } from './sessions/session-lifecycle.js';
 
 /** Everything the routes may touch. */
@@ -26,13 +32,17 @@ export interface AppParts {
   readonly requests: AuthorizationRequestStore;
   readonly permissions: Pick<PermissionClient, 'grantsOf'>;
   readonly sessions: SessionLifecycle;
+  readonly revocations: Revocations;
+  readonly deviceRef: DeviceRef;
+  readonly logoutTokens: LogoutTokenLog;
+  readonly trustedProxies: BlockList;
   readonly cookies: SessionCookies;
   readonly health: Health;
   readonly clock: Clock;
   readonly events: Events;
 }
 
-/** The gateway's HTTP face, in the order a request meets it. No route reads a body. */
+/** The gateway's HTTP face, in the order a request meets it. */
 export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -47,11 +57,15 @@ export function createApp(parts: AppParts): Express {
   app.use(requestLog(parts.events));
   app.use(securityHeaders(parts));
   app.get('/actuator/health', health(parts.health));
+  // Before any look at a cookie: the caller is the provider.
+  app.post('/auth/backchannel-logout', backchannelLogout(parts));
   app.use(parts.cookies.refuseTwo());
   app.get('/oauth2/authorization/:idp', login(parts));
   app.get('/login/oauth2/code/:idp', callback(parts));
   app.get('/user', user(parts));
   app.get('/auth/session', session(parts));
+  app.get('/auth/sessions', devices(parts));
+  app.delete('/auth/sessions/:ref', endDevice(parts));
   app.get('/logout', logoutPage(parts));
   app.post('/logout', logout(parts));
   app.use(notFound);

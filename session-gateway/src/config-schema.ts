@@ -6,6 +6,8 @@ import {
 } from '@sallyport/shared';
 import { flag, port, redisVariables, whole } from '@sallyport/shared/runtime';
 import { z } from 'zod';
+import { parseCallers } from './http/callers.js';
+import { parseTrustedProxies } from './http/device.js';
 import {
   issuerProblem,
   originProblem,
@@ -55,6 +57,7 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
       .default('openid profile email offline_access'),
     IDP_LOGOUT_RETURN_TO: text('', secureUrl).optional(),
     IDP_LOGOUT_URL_TEMPLATE: text('', secureUrl).optional(),
+    IDP_LOGOUT_TOKEN_STRICT: flag(false),
     IDP_TIMEOUT_MS: whole(5000, { min: 100, max: 30_000, unit: 'milliseconds' }),
     PERMISSION_SERVICE_URL: text('Give the base URL of the permission service.', (value) =>
       serviceUrlProblem(value, permissionPlaintext),
@@ -69,6 +72,23 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
     ),
     EXTAUTHZ_SESSION_TTL_SECONDS: whole(1800, seconds),
     SESSION_ABSOLUTE_TTL_SECONDS: whole(43_200, seconds),
+    SESSION_LIMIT_PER_USER: whole(10, { min: 0, max: 1000, unit: 'sessions (0: any number)' }),
+    INTERNAL_API_TOKENS: text(
+      '',
+      (value) => parseCallers(value).problems.join(' Also ') || undefined,
+    ).optional(),
+    REDIS_REVOCATION_ACKS: z
+      .string()
+      .regex(/^[0-9]$/, 'must be a number of replicas, 0 to 9.')
+      .transform(Number)
+      .optional(),
+    GATEWAY_TRUSTED_PROXIES: z
+      .string()
+      .default('127.0.0.0/8,::1')
+      .refine(
+        (value) => parseTrustedProxies(value) !== undefined,
+        'must be addresses or ranges such as 10.0.0.0/8, separated by commas.',
+      ),
     EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
       sentence(sessionKeyPrefixProblem(value)),
     ).default(defaultSessionKeyPrefix),

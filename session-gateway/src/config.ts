@@ -1,3 +1,4 @@
+import { BlockList } from 'node:net';
 import type { SessionKeyForm } from '@sallyport/shared';
 import {
   ConfigError,
@@ -8,6 +9,8 @@ import {
 } from '@sallyport/shared/runtime';
 import { parseSealKeys } from './config-rules.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
+import { parseCallers, type Caller } from './http/callers.js';
+import { parseTrustedProxies } from './http/device.js';
 import type { SealKey } from './sealing/sealer.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
 
@@ -21,6 +24,8 @@ export interface IdpRegistration {
   readonly scopes: string;
   readonly logoutReturnTo: string;
   readonly logoutUrlTemplate?: string;
+  /** Accept logout tokens only with `typ: logout+jwt`. */
+  readonly strictLogoutTokens: boolean;
   /** How long any one call may take. */
   readonly timeout: number;
 }
@@ -35,6 +40,13 @@ export interface Config {
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
   readonly lifetimes: SessionLifetimes;
+  /** Per user and kind; 0: any number. */
+  readonly sessionLimit: number;
+  /** How many replicas must have a revocation before it counts as done. */
+  readonly revocationAcks: number;
+  /** Who may call the management port's `/internal`. */
+  readonly internalCallers: readonly Caller[];
+  readonly trustedProxies: BlockList;
   readonly keyPrefix: string;
   readonly keyForm: SessionKeyForm;
   readonly cookieName: string;
@@ -57,7 +69,13 @@ const rules = {
     SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
     SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
   },
-  secrets: ['IDP_CLIENT_SECRET', 'TOKEN_SEAL_KEYS', 'REDIS_PASSWORD', 'REDIS_URL'],
+  secrets: [
+    'IDP_CLIENT_SECRET',
+    'TOKEN_SEAL_KEYS',
+    'INTERNAL_API_TOKENS',
+    'REDIS_PASSWORD',
+    'REDIS_URL',
+  ],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'IDP_', 'GATEWAY_', 'REDIS_', 'PERMISSION_SERVICE_'],
   // The reader's, often set for both services in one place.
   alsoKnown: [
@@ -116,6 +134,7 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
         clientSecret: value.IDP_CLIENT_SECRET,
         scopes: value.IDP_SCOPES,
         logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
+        strictLogoutTokens: value.IDP_LOGOUT_TOKEN_STRICT,
         timeout: value.IDP_TIMEOUT_MS,
         ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
           ? {}
@@ -129,6 +148,13 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
       idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
       absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,
     },
+    sessionLimit: value.SESSION_LIMIT_PER_USER,
+    revocationAcks: value.REDIS_REVOCATION_ACKS ?? (redis.mode === 'standalone' ? 0 : 1),
+    internalCallers:
+      value.INTERNAL_API_TOKENS === undefined
+        ? []
+        : parseCallers(value.INTERNAL_API_TOKENS).callers,
+    trustedProxies: parseTrustedProxies(value.GATEWAY_TRUSTED_PROXIES) ?? new BlockList(),
     keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
     keyForm: value.SESSION_KEY_FORM,
     cookieName: value.SESSION_COOKIE_NAME,

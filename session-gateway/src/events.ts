@@ -1,3 +1,4 @@
+import type { OwnerKind } from '@sallyport/shared';
 import { Counter, Gauge, Histogram, type Logger, type Registry } from '@sallyport/shared/runtime';
 import type { ProblemCode } from './http/problems.js';
 
@@ -20,9 +21,15 @@ export interface Events {
   loginFailed(idp: string, reason: ProblemCode): void;
   loggedOut(hadSession: boolean): void;
   revocationFailed(reason: string): void;
+  /** Sessions ended by somebody else than the browser that holds them. */
+  revoked(kind: OwnerKind, cause: RevocationCause, ended: number): void;
+  permissionsPushed(changed: number): void;
   corruptSession(reason: string): void;
   failed(reason: ProblemCode, error: unknown): void;
 }
+
+/** Who ended sessions: a service, the provider, their own user, or a replica that took over. */
+export type RevocationCause = 'admin' | 'back_channel' | 'device' | 'resumed';
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
 
@@ -56,6 +63,18 @@ export function createEvents(registry: Registry, logger: Logger): Events {
   const revocationFailures = new Counter({
     name: 'gateway_token_revocation_failures_total',
     help: 'Refresh tokens that could not be revoked at the identity provider',
+    registers,
+  });
+  const revocations = new Counter({
+    name: 'gateway_revocations_total',
+    help: 'Revocations of all sessions of a user, an account or a provider session, by cause',
+    labelNames: ['kind', 'cause'],
+    registers,
+  });
+  const revokedSessions = new Counter({
+    name: 'gateway_revoked_sessions_total',
+    help: 'Sessions ended by revocations',
+    labelNames: ['cause'],
     registers,
   });
   const corrupt = new Counter({
@@ -99,6 +118,14 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     revocationFailed(reason) {
       revocationFailures.inc();
       logger.warn({ reason }, 'a refresh token could not be revoked');
+    },
+    revoked(kind, cause, ended) {
+      revocations.inc({ kind, cause });
+      revokedSessions.inc({ cause }, ended);
+      logger.info({ kind, cause, ended }, 'sessions revoked');
+    },
+    permissionsPushed(changed) {
+      logger.info({ changed }, 'permissions of live sessions replaced');
     },
     corruptSession(reason) {
       corrupt.inc({ reason });

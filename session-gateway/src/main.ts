@@ -18,16 +18,25 @@ import { createApp } from './app.js';
 import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
+import { createInternalApp } from './internal-app.js';
 import { SessionCookies } from './http/session-cookies.js';
 import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import { IdentityProvider } from './oidc/identity-provider.js';
+import { logoutTokenLife } from './oidc/logout-token.js';
 import { TokenCipher } from './oidc/token-cipher.js';
 import { PermissionClient } from './permissions/permission-client.js';
 import { isWritablePrimary, redisFitness } from './redis-fitness.js';
 import { Sealer } from './sealing/sealer.js';
+import { AcknowledgedLink } from './sessions/acknowledged-link.js';
+import { DeviceRef } from './sessions/device-ref.js';
+import { LogoutTokenLog } from './sessions/logout-token-log.js';
+import { RedisSessionIndex } from './sessions/redis-session-index.js';
 import { RedisSessionStore } from './sessions/redis-session-store.js';
+import { revocationWorker } from './sessions/revocation-worker.js';
+import { Revocations } from './sessions/revocations.js';
 import { SessionLifecycle } from './sessions/session-lifecycle.js';
 import { SessionRef } from './sessions/session-ref.js';
+import { PlainLink, type WriteLink } from './sessions/write-link.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -59,6 +68,22 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   const [defaultIdp] = idps;
   if (defaultIdp === undefined) throw new Error('no identity provider is registered');
 
+  const link = revocationLink(config, redis);
+  const index = new RedisSessionIndex(redis, config.lifetimes.absoluteSeconds);
+  const revocations = new Revocations({ redis, link, index, prefix: config.keyPrefix });
+  const sessions = new SessionLifecycle({
+    store: new RedisSessionStore(redis, {
+      prefix: config.keyPrefix,
+      link,
+      onCorrupt: (reason) => events.corruptSession(reason),
+    }),
+    index,
+    cipher: new TokenCipher(sealer),
+    keyForm: config.keyForm,
+    lifetimes: config.lifetimes,
+    limit: config.sessionLimit,
+  });
+
   const app = createApp({
     publicOrigin: config.publicOrigin,
     idpOrigins: config.idps.map(({ issuer }) => new URL(issuer).origin),
@@ -69,15 +94,11 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       baseUrl: config.permissionServiceUrl,
       timeout: config.permissionTimeout,
     }),
-    sessions: new SessionLifecycle({
-      store: new RedisSessionStore(redis, {
-        prefix: config.keyPrefix,
-        onCorrupt: (reason) => events.corruptSession(reason),
-      }),
-      cipher: new TokenCipher(sealer),
-      keyForm: config.keyForm,
-      lifetimes: config.lifetimes,
-    }),
+    sessions,
+    revocations,
+    logoutTokens: new LogoutTokenLog(redis, logoutTokenLife),
+    deviceRef: new DeviceRef(config.sealKeys),
+    trustedProxies: config.trustedProxies,
     cookies: new SessionCookies(config.cookieName, new SessionRef(config.sealKeys)),
     health,
     clock: systemClock,
@@ -88,8 +109,24 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   health.add('gateway server', () => server.listening);
   // Alive, and not ready, while it waits for Redis.
   const units: Unit[] = [
-    managementServer({ port: config.managementPort, health, registry }),
-    redisLink(redis, config.redisPatience, logger),
+    managementServer({
+      port: config.managementPort,
+      health,
+      registry,
+      internal: createInternalApp({
+        callers: config.internalCallers,
+        revocations,
+        sessions,
+        events,
+      }),
+    }),
+    redisLink(redis, config.redisPatience, logger, link),
+    revocationWorker({
+      revocations,
+      interval: 1000,
+      resumed: (kind, ended) => events.revoked(kind, 'resumed', ended),
+      failed: (error) => events.failed('store_unavailable', error),
+    }),
     metadata(idps, logger),
     server,
   ];
@@ -105,7 +142,12 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
 }
 
 /** Stops after the listener. A gateway without Redis could only say no, so it does not start. */
-function redisLink(redis: RedisConnection, patience: number, logger: Logger): Unit {
+function redisLink(
+  redis: RedisConnection,
+  patience: number,
+  logger: Logger,
+  link: WriteLink,
+): Unit {
   return {
     name: 'redis',
     start: async () => {
@@ -114,8 +156,17 @@ function redisLink(redis: RedisConnection, patience: number, logger: Logger): Un
       for (const warning of warnings) logger.warn(warning);
       if (problems.length > 0) throw new Error(problems.join(' '));
     },
-    stop: () => closeRedis(redis),
+    stop: async () => {
+      if (link instanceof AcknowledgedLink) await link.close();
+      await closeRedis(redis);
+    },
   };
+}
+
+function revocationLink(config: Config, redis: RedisConnection): WriteLink {
+  const { revocationAcks: acks, redisTimeout: timeout } = config;
+  if (acks === 0) return new PlainLink(redis);
+  return new AcknowledgedLink({ config: config.redis, redis, acks, timeout });
 }
 
 /** Fetched early so that the first login need not wait; a provider that is down stops nothing. */

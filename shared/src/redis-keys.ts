@@ -25,6 +25,49 @@ export function loginTransactionKey(state: string): string {
   return `gateway:login:${hashParts(state)}`;
 }
 
+/** Whose sessions an index holds: a user's, an IdP account's, an IdP session's. */
+export type OwnerKind = 'user' | 'sub' | 'sid';
+
+/** An owner of sessions, by the hash of its name: no id is readable in a key, a job or a log. */
+export interface SessionOwner {
+  readonly kind: OwnerKind;
+  readonly tag: string;
+}
+
+export function userOwner(userId: string): SessionOwner {
+  return { kind: 'user', tag: hashParts(userId) };
+}
+
+export function subOwner(iss: string, sub: string): SessionOwner {
+  return { kind: 'sub', tag: hashParts(iss, sub) };
+}
+
+export function sidOwner(iss: string, sid: string): SessionOwner {
+  return { kind: 'sid', tag: hashParts(iss, sid) };
+}
+
+/**
+ * An owner's sorted set of handles, and the sequence of its last "revoke all". One Cluster slot, so
+ * that one script enters a session and looks whether it may.
+ */
+export function ownerKeys({ kind, tag }: SessionOwner): { index: string; epoch: string } {
+  return { index: `gateway:${kind}:{${tag}}`, epoch: `gateway:epoch:${kind}:{${tag}}` };
+}
+
+/** The order of all revocations; the one key without a TTL, and never reset (ATTACKS 9). */
+export const revokeSeqKey = 'gateway:revoke-seq';
+
+/** Never holds anything; in the slot of {@link revokeSeqKey}, see `lua/revoke-seq.lua`. */
+export const revokeSeqSpareKey = `gateway:spare:{${revokeSeqKey}}`;
+
+/** Revocations under way, scored by the end of somebody's lease on them, ms. */
+export const revokeDueKey = 'gateway:revoke-due';
+
+/** A logout token that has done its work (OIDC Back-Channel Logout 1.0 §2.6). */
+export function logoutTokenKey(iss: string, jti: string): string {
+  return `gateway:jti:${hashParts(iss, jti)}`;
+}
+
 /**
  * SHA-256 of length-prefixed parts, base64url. The prefix keeps ('a,b','c') and ('a','b,c') apart;
  * the hash keeps user ids, issuers and subjects out of key names.

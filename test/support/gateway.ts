@@ -46,6 +46,7 @@ export async function startGatewayStack(
   const idp = await startIdp({
     redirectUris: [`${origin}/login/oauth2/code/idp`],
     postLogoutRedirectUris: [`${origin}/`],
+    backchannelLogoutUri: `${origin}/auth/backchannel-logout`,
   });
   if (intercept !== undefined) {
     idp.intercept = (request, response) => intercept(request, response, idp.issuer);

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createMemoryAdapter } from '@sallyport/demo/idp/memory-adapter';
@@ -22,18 +22,26 @@ export interface TestIdp {
   count(path: string): number;
   /** Every code and token issued: what no log and no key may hold. */
   readonly issued: readonly string[];
+  /** Signs with the provider's own key: logout tokens as a test wants them. */
+  readonly privateKey: KeyObject;
+  readonly backchannelErrors: readonly string[];
   close(): Promise<void>;
 }
 
 export async function startIdp(options: {
   redirectUris: readonly string[];
   postLogoutRedirectUris: readonly string[];
+  backchannelLogoutUri?: string;
 }): Promise<TestIdp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const { Provider } = await import('oidc-provider');
-  const provider = new Provider(issuer, configuration(options));
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const provider = new Provider(issuer, configuration({ ...options, privateKey }));
+  // Its own words for a logout token that the gateway did not take.
+  const backchannelErrors: string[] = [];
+  provider.on('backchannel.error', (_ctx, error) => backchannelErrors.push(error.message));
   const issued: string[] = [];
   const paths: string[] = [];
   provider.on('grant.success', (ctx) => {
@@ -47,6 +55,8 @@ export async function startIdp(options: {
     intercept: () => false,
     count: (path) => paths.filter((seen) => seen === path).length,
     issued,
+    privateKey,
+    backchannelErrors,
     close: () => closeServer(server),
   };
   const handle = provider.callback();
@@ -88,8 +98,10 @@ export async function startIdp(options: {
 function configuration(options: {
   redirectUris: readonly string[];
   postLogoutRedirectUris: readonly string[];
+  backchannelLogoutUri?: string;
+  privateKey: KeyObject;
 }): Configuration {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey } = options;
   const key = { ...(privateKey.export({ format: 'jwk' }) as JWK), kid: 'k1', use: 'sig' };
   return {
     adapter: createMemoryAdapter(),
@@ -101,6 +113,12 @@ function configuration(options: {
         redirect_uris: [...options.redirectUris],
         post_logout_redirect_uris: [...options.postLogoutRedirectUris],
         grant_types: ['authorization_code', 'refresh_token'],
+        ...(options.backchannelLogoutUri === undefined
+          ? {}
+          : {
+              backchannel_logout_uri: options.backchannelLogoutUri,
+              backchannel_logout_session_required: true,
+            }),
       },
     ],
     findAccount: (_ctx, sub) => ({
@@ -122,8 +140,11 @@ function configuration(options: {
     features: {
       devInteractions: { enabled: false },
       revocation: { enabled: true },
+      backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource: autoSubmit },
     },
+    // Its dispatcher guards against SSRF and would not let it call a gateway on this machine.
+    fetch: (url, init) => fetch(url, { ...init, dispatcher: undefined } as RequestInit),
     renderError: (ctx, out) => {
       ctx.type = 'html';
       ctx.body = `provider error: ${out.error} ${out.error_description ?? ''}`;

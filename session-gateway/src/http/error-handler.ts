@@ -38,6 +38,10 @@ function answerProblem(request: Request, response: Response, code: ProblemCode):
   response.locals['reason'] = code;
   response.status(status);
   if (status === 503) response.set('Retry-After', '1');
+  // RFC 6750 §3
+  if (code === 'unknown_caller') response.set('WWW-Authenticate', 'Bearer');
+  // The rest of the body was not read.
+  if (status === 413) response.set('Connection', 'close');
   if (wantsPage(request) && code !== 'no_session') {
     response.type('html').send(problemPage({ title, detail }, { label: 'Start page', href: '/' }));
     return;

@@ -9,11 +9,12 @@ export type ProblemCode =
   | IdentityProviderErrorCode
   | PermissionServiceError['code']
   | SealError['code']
+  | 'login_revoked'
   | 'store_unavailable'
   | 'internal';
 
 export interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 413 | 500 | 503;
   readonly title: string;
   readonly detail: string;
 }
@@ -59,6 +60,32 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
   },
   no_session: { status: 401, title: 'Not logged in', detail: 'There is no live session. Log in.' },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing at this address.' },
+  bad_request: {
+    status: 400,
+    title: 'Not understood',
+    detail: 'The request is not of the form that this address takes.',
+  },
+  body_too_large: { status: 413, title: 'Too large', detail: 'The body is larger than allowed.' },
+  bad_logout_token: {
+    status: 400,
+    title: 'Not a logout token',
+    detail: 'The logout token is missing, not of a provider registered here, or does not hold.',
+  },
+  unknown_caller: {
+    status: 401,
+    title: 'Unknown caller',
+    detail: 'Send a token of INTERNAL_API_TOKENS as bearer.',
+  },
+  internal_api_off: {
+    status: 403,
+    title: 'Switched off',
+    detail: 'INTERNAL_API_TOKENS is not set, so nobody may call this.',
+  },
+  login_revoked: {
+    status: 401,
+    title: 'The login was ended',
+    detail: 'Your sessions were ended while you were logging in. Log in again.',
+  },
   idp_unreachable: idpDown,
   idp_unsuitable: idpDown,
   login_denied: loginFailed,

@@ -10,4 +10,13 @@ export class RefusedError extends Error {
 }
 
 export type RefusalCode =
-  'ambiguous_cookie' | 'not_a_navigation' | 'no_csrf_proof' | 'no_session' | 'not_found';
+  | 'ambiguous_cookie'
+  | 'not_a_navigation'
+  | 'no_csrf_proof'
+  | 'no_session'
+  | 'not_found'
+  | 'bad_request'
+  | 'body_too_large'
+  | 'bad_logout_token'
+  | 'unknown_caller'
+  | 'internal_api_off';

@@ -1,13 +1,16 @@
 import type { Clock } from '@sallyport/shared';
 import { isLoopback } from '@sallyport/shared/runtime';
+import type { JWTVerifyGetKey } from 'jose';
 import * as client from 'openid-client';
 import type { IdpRegistration } from '../config.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import type { CompletedLogin } from './completed-login.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
 import { idpFetch } from './idp-fetch.js';
+import { verifyLogoutToken, type LogoutToken } from './logout-token.js';
 import { onDemand } from './on-demand.js';
 import { profileFrom } from './profile.js';
+import { publishedKeys } from './published-keys.js';
 import type { TokenSet } from './token-set.js';
 
 /** ID token algorithms we accept: signatures of the provider's own published keys, nothing shared. */
@@ -22,12 +25,18 @@ export class IdentityProvider {
   readonly #registration: IdpRegistration;
   readonly #clock: Clock;
   readonly #configuration: () => Promise<client.Configuration>;
+  #keys: JWTVerifyGetKey | undefined;
 
   constructor(registration: IdpRegistration, clock: Clock) {
     this.id = registration.id;
     this.#registration = registration;
     this.#clock = clock;
     this.#configuration = onDemand(() => discover(registration), clock);
+  }
+
+  /** Whose keys a token with this `iss` is to be checked with; a slash more or less decides nothing. */
+  isIssuer(claimed: string | undefined): boolean {
+    return claimed?.replace(/\/$/, '') === this.#registration.issuer.replace(/\/$/, '');
   }
 
   /** Fetches the metadata if that has not been done. @throws IdentityProviderError */
@@ -109,6 +118,30 @@ export class IdentityProvider {
       });
     } catch (error) {
       throw asIdentityProviderError(error);
+    }
+  }
+
+  /** @throws LogoutTokenError, or IdentityProviderError where its keys cannot be had */
+  async verifyLogoutToken(token: string): Promise<LogoutToken> {
+    const metadata = (await this.#configuration()).serverMetadata();
+    const { clientId, strictLogoutTokens: strictType, timeout } = this.#registration;
+    if (metadata.jwks_uri === undefined)
+      throw new IdentityProviderError('idp_unsuitable', 'no_jwks');
+    this.#keys ??= publishedKeys(metadata.jwks_uri, timeout);
+    try {
+      return await verifyLogoutToken(token, this.#keys, {
+        issuer: metadata.issuer,
+        clientId,
+        algorithms: metadata.id_token_signing_alg_values_supported ?? [],
+        strictType,
+        now: this.#clock(),
+      });
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'bad_logout_token') throw error;
+      const ours = asIdentityProviderError(error);
+      throw ours.code === 'idp_unreachable'
+        ? ours
+        : new IdentityProviderError('idp_unreachable', 'keys', { cause: error });
     }
   }
 

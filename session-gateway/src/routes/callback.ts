@@ -1,6 +1,8 @@
+import type { BlockList } from 'node:net';
 import { clearCookie, readCookie } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
 import type { Events } from '../events.js';
+import { deviceOf } from '../http/device.js';
 import { bouncePage } from '../http/pages.js';
 import { problemCodeOf, type ProblemCode } from '../http/problems.js';
 import { onlyValue, queryOf, wantsPage } from '../http/request-facts.js';
@@ -25,6 +27,7 @@ export interface CallbackOptions {
   readonly sessions: Pick<SessionLifecycle, 'open' | 'handleOf'>;
   readonly cookies: SessionCookies;
   readonly publicOrigin: string;
+  readonly trustedProxies: BlockList;
   readonly events: Pick<Events, 'loginCompleted' | 'loginUnknown' | 'loginFailed' | 'failed'>;
 }
 
@@ -73,7 +76,7 @@ async function consume(
 }
 
 async function complete(
-  { idps, permissions, sessions, cookies }: CallbackOptions,
+  { idps, permissions, sessions, cookies, trustedProxies }: CallbackOptions,
   request: Request<{ idp: string }>,
   transaction: AuthorizationRequest,
   state: string,
@@ -90,10 +93,15 @@ async function complete(
     ...(id === undefined ? [] : [sessions.handleOf(id)]),
     ...[cookies.refOf(request)].filter((handle) => handle !== undefined),
   ];
-  return sessions.open(login, grants, transaction.seq, replaced);
+  return sessions.open(login, grants, transaction.seq, replaced, deviceOf(request, trustedProxies));
 }
 
-const loginFailures = new Set<ProblemCode>(['login_denied', 'login_refused', 'bad_idp_answer']);
+const loginFailures = new Set<ProblemCode>([
+  'login_denied',
+  'login_refused',
+  'bad_idp_answer',
+  'login_revoked',
+]);
 const faults = new Set<ProblemCode>(['idp_unreachable', 'idp_unsuitable', 'internal']);
 
 /** Where the front end explains a failure; undefined where the gateway's own page does (DESIGN §4). */

@@ -19,11 +19,13 @@ import {
   surplusBindingCookies,
 } from '../oidc/authorization-request.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
+import type { Revocations } from '../sessions/revocations.js';
 import { orUnavailable } from '../sessions/store-unavailable.js';
 
 export interface LoginOptions {
   readonly idps: ReadonlyMap<string, IdentityProvider>;
   readonly requests: AuthorizationRequestStore;
+  readonly revocations: Pick<Revocations, 'sequence'>;
   readonly publicOrigin: string;
   readonly clock: Clock;
   readonly events: Pick<Events, 'loginStarted'>;
@@ -31,7 +33,7 @@ export interface LoginOptions {
 
 /** `GET /oauth2/authorization/{idp}?returnUrl=`: begins a login, one transaction per tab. */
 export function login(options: LoginOptions): RequestHandler<{ idp: string }> {
-  const { idps, requests, publicOrigin, clock, events } = options;
+  const { idps, requests, revocations, publicOrigin, clock, events } = options;
   return async (request, response) => {
     const idp = idps.get(request.params.idp);
     if (idp === undefined) throw new RefusedError('not_found');
@@ -44,7 +46,8 @@ export function login(options: LoginOptions): RequestHandler<{ idp: string }> {
         // From the setting, never from Host: that header is the client's.
         redirectUri: `${publicOrigin}/login/oauth2/code/${idp.id}`,
         returnUrl: chooseReturnUrl([onlyValue(queryOf(request), 'returnUrl'), saved], publicOrigin),
-        seq: 0,
+        // At the very start: a revocation from now on ends this login too (ATTACKS 9).
+        seq: await orUnavailable(revocations.sequence()),
       },
       clock(),
     );

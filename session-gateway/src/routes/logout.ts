@@ -5,8 +5,8 @@ import { RefusedError } from '../http/refused-error.js';
 import { originOf, wantsJson } from '../http/request-facts.js';
 import { isDeliberateNavigation, provesSameOrigin } from '../http/same-origin.js';
 import type { SessionCookies } from '../http/session-cookies.js';
-import { problemCodeOf } from '../http/problems.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
+import { revokeInBackground } from '../oidc/revoke-tokens.js';
 import type { ClosedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
 
 export interface LogoutOptions {
@@ -64,18 +64,7 @@ async function end(options: LogoutOptions, request: Request, response: Response)
   }
   cookies.clear(response);
   events.loggedOut(closed.length > 0);
-  revokeInBackground(options, closed);
+  revokeInBackground(options.idps, events, closed);
   const idp = options.idps.get(closed[0]?.idp ?? '') ?? options.defaultIdp;
   return idp.endSession(closed[0]?.tokens?.idToken);
-}
-
-/** The person need not wait for it, and a provider that fails at it cannot keep a session alive here. */
-function revokeInBackground({ idps, events }: LogoutOptions, closed: ClosedSession[]): void {
-  for (const { idp, tokens } of closed) {
-    if (tokens?.refreshToken === undefined) continue;
-    idps
-      .get(idp)
-      ?.revoke(tokens.refreshToken)
-      .catch((error: unknown) => events.revocationFailed(problemCodeOf(error)));
-  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { RedisConnection } from '@sallyport/shared/runtime';
+import type { Write } from './write-link.js';
 
 /** A script of `lua/`: sent by its digest, and in full where the server does not know it (any more). */
 export class LuaScript {
@@ -27,5 +28,10 @@ export class LuaScript {
       if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
       return redis.eval(this.#source, keys.length, ...keys, ...args);
     }
+  }
+
+  /** The same as one write for a link that has no second try: in full, whatever the server knows. */
+  write(keys: readonly [string, ...string[]], args: readonly (string | number)[]): Write {
+    return { key: keys[0], words: ['EVAL', this.#source, keys.length, ...keys, ...args] };
   }
 }

@@ -113,9 +113,10 @@ export class MemorySessionStore implements SessionStore {
 }
 
 function partOutcome(
-  part: { readonly expectedVersion: number } | undefined,
+  part: { readonly expectedVersion: number | 'any' } | undefined,
   version: number,
 ): 'stored' | 'conflict' | 'untouched' {
   if (part === undefined) return 'untouched';
-  return part.expectedVersion === version ? 'stored' : 'conflict';
+  const { expectedVersion } = part;
+  return expectedVersion === 'any' || expectedVersion === version ? 'stored' : 'conflict';
 }

@@ -17,10 +17,13 @@ import {
   type StoredSession,
   type UpdateOutcome,
 } from './session-store.js';
+import { PlainLink, type WriteLink } from './write-link.js';
 
 export interface RedisSessionStoreOptions {
   /** `EXTAUTHZ_SESSION_KEY_PREFIX` */
   readonly prefix: string;
+  /** For the end of a session; the ordinary connection if left out. */
+  readonly link?: WriteLink;
   /** Told why a pair of records that is there is no session: half, immortal, overdue, a field's name. */
   readonly onCorrupt?: (reason: string) => void;
 }
@@ -35,11 +38,13 @@ const script = {
 /** Both records in Redis: one script, one slot, one expiry per verb. The rules stand in `lua/`. */
 export class RedisSessionStore implements SessionStore {
   readonly #redis: RedisConnection;
+  readonly #link: WriteLink;
   readonly #prefix: string;
   readonly #onCorrupt: (reason: string) => void;
 
   constructor(redis: RedisConnection, options: RedisSessionStoreOptions) {
     this.#redis = redis;
+    this.#link = options.link ?? new PlainLink(redis);
     this.#prefix = options.prefix;
     this.#onCorrupt = options.onCorrupt ?? (() => undefined);
   }
@@ -116,7 +121,9 @@ export class RedisSessionStore implements SessionStore {
    * one of them missing, memory full, they must go.
    */
   async remove(handle: SessionHandle): Promise<boolean> {
-    return (await this.#redis.del(...this.#keys(handle))) > 0;
+    const [reader, gateway] = this.#keys(handle);
+    const [removed] = await this.#link.write([{ key: reader, words: ['DEL', reader, gateway] }]);
+    return Number(removed) > 0;
   }
 
   #keys(handle: SessionHandle): [string, string] {

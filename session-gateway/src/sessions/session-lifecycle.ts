@@ -4,19 +4,37 @@ import {
   type SessionHandle,
   type SessionId,
   type SessionKeyForm,
+  type SessionOwner,
 } from '@sallyport/shared';
 import type { CompletedLogin } from '../oidc/completed-login.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
 import type { TokenSet } from '../oidc/token-set.js';
-import type { Grants, SessionLifetimes, SessionStore, StoredSession } from './session-store.js';
+import { defaultPermFreshSeconds } from './gateway-record.js';
+import { sessionsOf, type LiveSession } from './live-sessions.js';
+import { LoginRevokedError } from './login-revoked-error.js';
+import type { SessionIndex } from './session-index.js';
+import { ownersOf } from './session-owners.js';
+import type {
+  Grants,
+  NewSession,
+  SessionLifetimes,
+  SessionStore,
+  StoredSession,
+} from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export interface SessionLifecycleOptions {
   readonly store: SessionStore;
+  readonly index: SessionIndex;
   readonly cipher: TokenCipher;
   readonly keyForm: SessionKeyForm;
   readonly lifetimes: SessionLifetimes;
+  /** Sessions a user may have of one kind; the oldest make room. 0: any number. */
+  readonly limit: number;
 }
+
+/** For a person's own list of devices; nothing is decided by it. */
+export type Device = Pick<NewSession, 'deviceHint' | 'ipPrefix'>;
 
 export interface OpenedSession {
   /** For the cookie, and nowhere else. */
@@ -49,16 +67,19 @@ export class SessionLifecycle {
   }
 
   /**
-   * A session under an id that did not exist before (TRUST T8); then the ones it replaces end. If one
-   * of those cannot be ended, the new one must not begin: its owner would hold two.
+   * A session under an id that did not exist before (TRUST T8); then the ones it replaces end, and
+   * those beyond the limit. If any of that fails the new one must not begin: its owner would hold
+   * two, or one that was revoked while the person was at the provider.
+   * @throws LoginRevokedError
    */
   async open(
     login: CompletedLogin,
     grants: Grants,
     seq: number,
     replaced: readonly SessionHandle[],
+    device: Device = {},
   ): Promise<OpenedSession> {
-    const { store, cipher, lifetimes } = this.#options;
+    const { store, index, cipher, lifetimes } = this.#options;
     const id = newSessionId();
     const handle = this.handleOf(id);
     const { tokens, profile } = login;
@@ -68,26 +89,79 @@ export class SessionLifecycle {
       kind: 'browser' as const,
       sealedTokens: await cipher.seal(tokens, handle),
       seq,
+      ...device,
       ...(tokens.expiresAt === undefined ? {} : { tokenExpiresAt: tokens.expiresAt }),
     };
-    await orUnavailable(store.create(handle, session, lifetimes));
+    const owners = ownersOf(session);
+    const enter = async () => {
+      if (!(await orUnavailable(index.enter(owners, handle, seq)))) throw new LoginRevokedError();
+    };
     try {
+      await enter();
+      await orUnavailable(store.create(handle, session, lifetimes));
+      await enter();
       for (const old of new Set(replaced)) await orUnavailable(store.remove(old));
+      await orUnavailable(index.leave(owners, replaced));
+      await this.#makeRoom(session, handle);
     } catch (error) {
       await store.remove(handle).catch(() => undefined);
+      await index.leave(owners, [handle]).catch(() => undefined);
       throw error;
     }
     return { id, handle };
   }
 
+  /**
+   * Whether a session was not revoked since its login. To be asked before anything prolongs it and
+   * again afterwards, and if the second answer is no, it is to be closed (ATTACKS 10).
+   */
+  stands(session: Pick<StoredSession, 'profile' | 'grants' | 'seq'>): Promise<boolean> {
+    return orUnavailable(this.#options.index.stands(ownersOf(session), session.seq));
+  }
+
   /** Ends a session: both records are gone when this resolves. Undefined if there was none. */
   async close(handle: SessionHandle): Promise<ClosedSession | undefined> {
-    const { store, cipher } = this.#options;
+    const { store, index, cipher } = this.#options;
     const session = await orUnavailable(store.find(handle));
     // Also when it was not found: half a session, or a damaged one, must go too.
     await orUnavailable(store.remove(handle));
     if (session === undefined) return undefined;
+    // It is over: what is left in an index is a ghost, and no reason to tell the person otherwise.
+    await index.leave(ownersOf(session), [handle]).catch(() => undefined);
     const tokens = await cipher.open(session.sealedTokens, handle).catch(() => undefined);
     return { idp: session.profile.idp, ...(tokens === undefined ? {} : { tokens }) };
+  }
+
+  /** The living sessions of an owner, of every kind. */
+  allOf(owner: SessionOwner): Promise<LiveSession[]> {
+    return orUnavailable(sessionsOf(owner, this.#options.index, this.#options.store));
+  }
+
+  /** New roles and permissions for every session of an owner. @returns how many there were */
+  async grantAll(owner: SessionOwner, grants: Omit<Grants, 'userId'>): Promise<number> {
+    const { store } = this.#options;
+    const freshForSeconds = defaultPermFreshSeconds;
+    const permissions = { expectedVersion: 'any' as const, ...grants, freshForSeconds };
+    let changed = 0;
+    for (const { handle } of await this.allOf(owner)) {
+      const { outcome } = await orUnavailable(store.update(handle, { permissions }));
+      if (outcome === 'updated') changed += 1;
+    }
+    return changed;
+  }
+
+  /** Per kind, so that a machine's tokens cannot push a person's browsers out (ATTACKS 11). */
+  async #makeRoom(session: NewSession, newest: SessionHandle): Promise<void> {
+    const { store, index, limit } = this.#options;
+    const [user] = ownersOf(session);
+    if (limit === 0 || user === undefined) return;
+    if ((await orUnavailable(index.size(user))) <= limit) return;
+    const others = (await this.allOf(user))
+      .filter((one) => one.session.kind === session.kind && one.handle !== newest)
+      .sort((one, other) => one.session.createdAt - other.session.createdAt);
+    for (const one of others.slice(0, Math.max(0, others.length + 1 - limit))) {
+      await orUnavailable(store.remove(one.handle));
+      await orUnavailable(index.leave(ownersOf(one.session), [one.handle]));
+    }
   }
 }

@@ -68,7 +68,8 @@ export interface SessionUpdate {
     readonly tokenExpiresAt?: number;
   };
   readonly permissions?: {
-    readonly expectedVersion: number;
+    /** `any`: whoever says so decides over roles, not we; the version still grows. */
+    readonly expectedVersion: number | 'any';
     readonly roles: readonly string[];
     readonly permissions: readonly string[];
     /** From the store's now, seconds. */

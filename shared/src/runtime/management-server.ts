@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Health } from './health.js';
@@ -17,8 +23,14 @@ export function managementServer(options: {
   port: number;
   health: Health;
   registry: Registry;
+  /** Whatever lies under `/internal/`; nothing does if left out. */
+  internal?: RequestListener;
 }): ManagementServer {
   const server = createServer((request, response) => {
+    if (options.internal !== undefined && request.url?.startsWith('/internal/') === true) {
+      options.internal(request, response);
+      return;
+    }
     answer(options, request, response).catch(() => {
       if (!response.headersSent) send(response, 500, 'error\n');
       else response.destroy();

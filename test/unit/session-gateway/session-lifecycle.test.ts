@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { newSessionId, sessionHandle } from '@sallyport/shared';
 import { TokenCipher } from '../../../session-gateway/src/oidc/token-cipher.js';
 import { Sealer } from '../../../session-gateway/src/sealing/sealer.js';
+import { MemorySessionIndex } from '../../../session-gateway/src/sessions/memory-session-index.js';
 import { MemorySessionStore } from '../../../session-gateway/src/sessions/memory-session-store.js';
 import { SessionLifecycle } from '../../../session-gateway/src/sessions/session-lifecycle.js';
 import { aNewSession } from '../../support/builders.js';
@@ -13,7 +14,8 @@ const login = { profile, tokens: { accessToken: 'a', idToken: 'i', refreshToken:
 function aLifecycle(store = new MemorySessionStore(), ring = aRing()) {
   const lifetimes = { idleSeconds: 1800, absoluteSeconds: 43_200 };
   const cipher = new TokenCipher(new Sealer(ring));
-  return new SessionLifecycle({ store, cipher, keyForm: 'hashed', lifetimes });
+  const index = new MemorySessionIndex();
+  return new SessionLifecycle({ store, index, cipher, keyForm: 'hashed', lifetimes, limit: 10 });
 }
 const aRing = () => [{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }];
 

@@ -1,0 +1,94 @@
+import { BlockList, isIP, isIPv6 } from 'node:net';
+import type { Request } from 'express';
+import type { Device } from '../sessions/session-lifecycle.js';
+
+/** Order matters: every browser claims to be its ancestors too. */
+const browsers: readonly (readonly [string, RegExp])[] = [
+  ['Edge', /\bEdg(?:e|A|iOS)?\//],
+  ['Opera', /\bOPR\//],
+  ['Samsung Internet', /\bSamsungBrowser\//],
+  ['Firefox', /\b(?:Firefox|FxiOS)\//],
+  ['Chrome', /\b(?:Chrome|Chromium|CriOS)\//],
+  ['Safari', /\bSafari\//],
+];
+const systems: readonly (readonly [string, RegExp])[] = [
+  ['iPhone', /\biPhone\b/],
+  ['iPad', /\biPad\b/],
+  ['Android', /\bAndroid\b/],
+  ['Windows', /\bWindows\b/],
+  ['macOS', /\bMac OS X\b/],
+  ['ChromeOS', /\bCrOS\b/],
+  ['Linux', /\bLinux\b/],
+];
+
+/** "Firefox on Linux": words of ours only, whatever the header says. */
+export function deviceHint(userAgent: string | undefined): string | undefined {
+  const text = (userAgent ?? '').slice(0, 512);
+  const browser = browsers.find(([, pattern]) => pattern.test(text))?.[0];
+  const system = systems.find(([, pattern]) => pattern.test(text))?.[0];
+  if (browser === undefined) return system;
+  return system === undefined ? browser : `${browser} on ${system}`;
+}
+
+/** Enough for a person to know the place by, too little to follow a person with. */
+export function ipPrefix(address: string | undefined): string | undefined {
+  const plain = address?.replace(/^::ffff:(?=[0-9.]+$)/i, '');
+  if (plain === undefined || isIP(plain) === 0) return undefined;
+  if (!isIPv6(plain)) return `${plain.split('.').slice(0, 3).join('.')}.0/24`;
+  const [head = '', tail = ''] = plain.split('::', 2);
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  const groups = plain.includes('::') ? [...left, ...zeros, ...right] : left;
+  return `${groups
+    .slice(0, 3)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/48`;
+}
+
+/**
+ * The address a request comes from: the rightmost hop that is none of ours. What stands left of it
+ * was written by a stranger (ATTACKS 30).
+ */
+export function clientAddress(
+  peer: string | undefined,
+  forwardedFor: string | undefined,
+  trusted: BlockList,
+): string | undefined {
+  const hops = [...(forwardedFor ?? '').split(',').map((hop) => hop.trim()), peer ?? ''];
+  for (const hop of hops.reverse()) {
+    if (isIP(hop) === 0) return undefined;
+    if (!trusted.check(hop, isIPv6(hop) ? 'ipv6' : 'ipv4')) return hop;
+  }
+  return peer;
+}
+
+/** Peers whose X-Forwarded-For counts; undefined if one of them is no address or range. */
+export function parseTrustedProxies(text: string): BlockList | undefined {
+  const list = new BlockList();
+  for (const entry of text.split(',').map((part) => part.trim())) {
+    const [address = '', bits] = entry.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    const length = Number(bits ?? (family === 'ipv6' ? 128 : 32));
+    const longest = family === 'ipv6' ? 128 : 32;
+    if (isIP(address) === 0 || !Number.isInteger(length) || length < 0 || length > longest) {
+      return undefined;
+    }
+    list.addSubnet(address, length, family);
+  }
+  return list;
+}
+
+export function deviceOf(request: Request, trusted: BlockList): Device {
+  const hint = deviceHint(request.get('user-agent'));
+  const address = clientAddress(
+    request.socket.remoteAddress,
+    request.get('x-forwarded-for'),
+    trusted,
+  );
+  const prefix = ipPrefix(address);
+  return {
+    ...(hint === undefined ? {} : { deviceHint: hint }),
+    ...(prefix === undefined ? {} : { ipPrefix: prefix }),
+  };
+}

@@ -1,0 +1,50 @@
+import type { OwnerKind } from '@sallyport/shared';
+import type { Unit } from '@sallyport/shared/runtime';
+import type { Revocations } from './revocations.js';
+
+export interface RevocationWorkerOptions {
+  readonly revocations: Pick<Revocations, 'resume'>;
+  /** Between two looks, ms. */
+  readonly interval: number;
+  readonly resumed: (kind: OwnerKind, ended: number) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Finishes the revocations of processes that died over them; every replica has one. */
+export function revocationWorker(options: RevocationWorkerOptions): Unit {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = false;
+  let failing = false;
+
+  async function look(): Promise<void> {
+    try {
+      for (let done = await next(); done !== undefined; done = await next()) {
+        options.resumed(done.kind, done.ended);
+      }
+      failing = false;
+    } catch (error) {
+      // Once per outage, not once per look.
+      if (!failing) options.failed(error);
+      failing = true;
+    }
+    if (!stopped) timer = setTimeout(() => (running = look()), options.interval);
+  }
+
+  async function next(): ReturnType<Revocations['resume']> {
+    return stopped ? undefined : options.revocations.resume();
+  }
+
+  return {
+    name: 'revocation worker',
+    start: () => {
+      running = look();
+      return Promise.resolve();
+    },
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      return running;
+    },
+  };
+}
