@@ -28,7 +28,10 @@ export function revocationWorker(options: RevocationWorkerOptions): Unit {
       if (!failing) options.failed(error);
       failing = true;
     }
-    if (!stopped) timer = setTimeout(() => (running = look()), options.interval);
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = look();
+    }, options.interval);
   }
 
   async function next(): ReturnType<Revocations['resume']> {

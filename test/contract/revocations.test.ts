@@ -1,0 +1,193 @@
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  gatewaySessionKey,
+  newSessionId,
+  ownerKeys,
+  revokeDueKey,
+  revokeSeqKey,
+  sessionHandle,
+  sessionKey,
+  sidOwner,
+  subOwner,
+  userOwner,
+} from '@sallyport/shared';
+import { ownersOf } from '../../session-gateway/src/sessions/session-owners.js';
+import { aNewSession } from '../support/builders.js';
+import { dump } from '../support/redis-dump.js';
+import { describeOnRedis, type TestRedis } from '../support/redis.js';
+import { absoluteSeconds, alive, revocationsOn } from '../support/revocations.js';
+
+const ada = userOwner('user-1');
+const { profile, grants } = aNewSession();
+const eve = aNewSession({
+  profile: { ...profile, sub: 'subject-2', sid: 'provider-session-2' },
+  grants: { ...grants, userId: 'user-2' },
+});
+
+function suite(redis: () => TestRedis): void {
+  let under: Awaited<ReturnType<typeof revocationsOn>>;
+  beforeAll(async () => {
+    under = await revocationsOn(redis());
+  });
+  beforeEach(async () => {
+    await Promise.all(redis().admins.map((admin) => admin.flushall()));
+  });
+  const key = async (name: string) => (await dump(redis())).find((entry) => entry.key === name);
+
+  it.each([
+    ['a user', userOwner('user-1')],
+    ['an account of a provider', subOwner('https://idp.example', 'subject-1')],
+    ['a session of a provider', sidOwner('https://idp.example', 'provider-session-1')],
+  ])('end every session of %s and no other', async (_what, owner) => {
+    const mine = [await under.open(), await under.open(), await under.open({ kind: 'native' })];
+    const other = await under.open(eve);
+    expect(await under.revocations.revokeAll(owner)).toMatchObject({ ended: 3 });
+
+    expect(await alive(redis(), [...mine, other])).toEqual([other]);
+    expect(await key(ownerKeys(owner).index)).toBeUndefined();
+    expect(await key(revokeDueKey)).toBeUndefined();
+  });
+
+  it('may be repeated, and made of somebody who has no session', async () => {
+    expect(await under.revocations.revokeAll(ada)).toMatchObject({ ended: 0 });
+    expect(await under.revocations.revokeAll(ada)).toMatchObject({ ended: 0 });
+  });
+
+  it('hold against a login that began before, and not against one that began after', async () => {
+    const before = await under.revocations.sequence();
+    await under.revocations.revokeAll(ada);
+    await expect(under.open({ seq: before })).rejects.toThrow('revoked');
+    expect(await alive(redis(), [await under.open()])).toHaveLength(1);
+  });
+
+  it('hold between the creation of a session and its cookie', async () => {
+    const session = aNewSession({ seq: await under.revocations.sequence() });
+    const handle = await under.open({ seq: session.seq });
+    await under.revocations.revokeAll(ada);
+
+    expect(await under.index.enter(ownersOf(session), handle, session.seq)).toBe(false);
+    expect(await under.index.stands(ownersOf(session), session.seq)).toBe(false);
+    expect(await under.index.stands(ownersOf(eve), session.seq)).toBe(true);
+  });
+
+  it('leave a session alone whose login began after them, when they are finished late', async () => {
+    const old = await under.open();
+    const { seq } = await under.revocations.revokeAll(sidOwner('https://idp.example', 'other'));
+    const young = await under.open();
+    await under.revocations.sweep({ owner: ada, seq });
+
+    expect(await alive(redis(), [old, young])).toEqual([young]);
+  });
+
+  it('end records that are damaged', async () => {
+    const handles = [await under.open(), await under.open()];
+    const [first, second] = handles.map((handle) => ({
+      reader: sessionKey('extauthz:session:', handle),
+      gateway: gatewaySessionKey('extauthz:session:', handle),
+    }));
+    const { connection } = under;
+    await connection.del(first?.gateway ?? '');
+    await connection.set(second?.gateway ?? '', 'a string', 'EX', 100);
+    await under.revocations.revokeAll(ada);
+
+    expect(await alive(redis(), handles)).toEqual([]);
+  });
+
+  it('take no ghost out of an index that may be a login under way', async () => {
+    const session = aNewSession();
+    const seq = await under.revocations.sequence();
+    const young = sessionHandle(newSessionId(), 'hashed');
+    await under.index.enter(ownersOf(session), young, seq + 1000);
+    await under.revocations.sweep({ owner: ada, seq: seq + 1 });
+
+    expect(await under.index.page(ada, 0, -1)).toEqual([{ handle: young, settled: false }]);
+  });
+
+  it('are in order, from a counter that has no end and survives its loss', async () => {
+    const first = await under.revocations.revokeAll(ada);
+    const second = await under.revocations.revokeAll(ada);
+    expect(second.seq).toBe(first.seq + 1);
+    expect(await under.revocations.sequence()).toBe(second.seq);
+    expect((await key(revokeSeqKey))?.ttl).toBe(-1);
+
+    await under.connection.del(revokeSeqKey);
+    expect(await under.revocations.sequence()).toBeGreaterThan(second.seq);
+  });
+
+  it('are remembered longer than any session lives, and only ever longer', async () => {
+    const { epoch } = ownerKeys(ada);
+    await under.revocations.revokeAll(ada);
+    expect((await key(epoch))?.ttl).toBeGreaterThan((86_400 + 890) * 1000);
+    await under.connection.pexpire(epoch, 200_000_000);
+    await under.revocations.revokeAll(ada);
+    expect((await key(epoch))?.ttl).toBeGreaterThan(199_000_000);
+  });
+
+  it('leave no key without an expiry but the counter, and no name of anybody', async () => {
+    await under.open();
+    await under.revocations.revokeAll(userOwner('user-2'));
+    const entries = await dump(redis());
+
+    expect(entries.filter(({ ttl }) => ttl < 0).map((entry) => entry.key)).toEqual([revokeSeqKey]);
+    const names = entries.map((entry) => entry.key).join('\n');
+    expect(names).not.toMatch(/user-[12]|subject-|provider-session-|idp\.example/);
+  });
+
+  it('score an index by the absolute end, which a slide does not move, and let it live as long', async () => {
+    const handle = await under.open();
+    const session = await under.store.find(handle);
+    await under.store.slide(handle, 3000);
+    const entry = await key(ownerKeys(ada).index);
+    const score = Number((entry?.value as string[])[1]);
+
+    expect(score - (session?.absoluteExpiresAt ?? 0)).toBeGreaterThanOrEqual(0);
+    expect(score - (session?.absoluteExpiresAt ?? 0)).toBeLessThanOrEqual(2);
+    expect(entry?.ttl).toBeGreaterThan((absoluteSeconds - 60) * 1000);
+    expect(entry?.ttl).toBeLessThanOrEqual((absoluteSeconds + 2) * 1000);
+  });
+
+  it('are resumed by another when their process is gone, once its lease has run out', async () => {
+    const handles = [await under.open(), await under.open()];
+    const started = await revocationsOn(redis(), {
+      link: dyingLink(under.connection),
+    });
+    await expect(started.revocations.revokeAll(ada)).rejects.toThrow('killed');
+    expect(await alive(redis(), handles)).toHaveLength(2);
+    expect(await under.revocations.resume()).toBeUndefined();
+
+    await under.connection.zadd(
+      revokeDueKey,
+      'XX',
+      0,
+      (await under.connection.zrange(revokeDueKey, 0, 0))[0] ?? '',
+    );
+    expect(await under.revocations.resume()).toEqual({ kind: 'user', ended: 2 });
+    expect(await alive(redis(), handles)).toEqual([]);
+    expect(await under.revocations.resume()).toBeUndefined();
+  });
+
+  it('are not held up for ever by a job that is none', async () => {
+    await under.connection.zadd(revokeDueKey, 0, 'nonsense');
+    await under.revocations.resume();
+    expect(await under.connection.zcard(revokeDueKey)).toBe(0);
+  });
+}
+
+/** Does what a killed process does: nothing more, once the records' turn has come. */
+function dyingLink(connection: { call: (command: string, args: (string | number)[]) => unknown }) {
+  return {
+    write: (writes: readonly { words: readonly [string, ...(string | number)[]] }[]) =>
+      Promise.all(
+        writes.map(({ words: [command, ...args] }) => {
+          if (command === 'DEL') throw new Error('killed');
+          return connection.call(command, args);
+        }),
+      ),
+  };
+}
+
+describe('revocations', () => {
+  describeOnRedis('6.2', 'on Redis 6.2', suite);
+  describeOnRedis('7', 'on Redis 7', suite);
+  describeOnRedis('cluster', 'on Redis Cluster', suite);
+});
