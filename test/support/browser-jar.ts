@@ -7,6 +7,7 @@ export interface Visit {
   readonly method?: string;
   /** Further header lines, or replacements of ours. */
   readonly headers?: HeaderList;
+  readonly body?: string;
 }
 
 /**
@@ -38,6 +39,7 @@ export class BrowserJar {
         ...ours.filter(([name]) => !given.has(name.toLowerCase())),
         ...(visit.headers ?? []),
       ],
+      ...(visit.body === undefined ? {} : { body: visit.body }),
     });
     for (const line of setCookies(answer)) this.cookies.store(target, line);
     return answer;
