@@ -20,6 +20,7 @@ import { session } from './routes/session.js';
 import { user } from './routes/user.js';
 import type { DeviceRef } from './sessions/device-ref.js';
 import type { LogoutTokenLog } from './sessions/logout-token-log.js';
+import type { PermissionPushes } from './sessions/permission-pushes.js';
 import type { Revocations } from './sessions/revocations.js';
 import type { SessionLifecycle } from './sessions/session-lifecycle.js';
 
@@ -34,6 +35,7 @@ export interface AppParts {
   readonly sessions: SessionLifecycle;
   readonly revocations: Revocations;
   readonly deviceRef: DeviceRef;
+  readonly pushes: PermissionPushes;
   readonly logoutTokens: LogoutTokenLog;
   readonly trustedProxies: BlockList;
   readonly cookies: SessionCookies;

@@ -117,6 +117,9 @@ function contradictions(value: GatewayVariables): string[] {
   if (value.TOKEN_SEAL_KEYS.includes(value.IDP_CLIENT_SECRET)) {
     found.push('TOKEN_SEAL_KEYS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
   }
+  if (value.INTERNAL_API_TOKENS?.includes(value.IDP_CLIENT_SECRET) === true) {
+    found.push('INTERNAL_API_TOKENS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
+  }
   return found;
 }
 

@@ -30,6 +30,7 @@ import { Sealer } from './sealing/sealer.js';
 import { AcknowledgedLink } from './sessions/acknowledged-link.js';
 import { DeviceRef } from './sessions/device-ref.js';
 import { LogoutTokenLog } from './sessions/logout-token-log.js';
+import { PermissionPushes } from './sessions/permission-pushes.js';
 import { RedisSessionIndex } from './sessions/redis-session-index.js';
 import { RedisSessionStore } from './sessions/redis-session-store.js';
 import { revocationWorker } from './sessions/revocation-worker.js';
@@ -71,6 +72,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   const link = revocationLink(config, redis);
   const index = new RedisSessionIndex(redis, config.lifetimes.absoluteSeconds);
   const revocations = new Revocations({ redis, link, index, prefix: config.keyPrefix });
+  const pushes = new PermissionPushes(redis, revocations);
   const sessions = new SessionLifecycle({
     store: new RedisSessionStore(redis, {
       prefix: config.keyPrefix,
@@ -96,6 +98,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     }),
     sessions,
     revocations,
+    pushes,
     logoutTokens: new LogoutTokenLog(redis, logoutTokenLife),
     deviceRef: new DeviceRef(config.sealKeys),
     trustedProxies: config.trustedProxies,
@@ -116,6 +119,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       internal: createInternalApp({
         callers: config.internalCallers,
         revocations,
+        pushes,
         sessions,
         events,
       }),

@@ -54,6 +54,11 @@ export function ownerKeys({ kind, tag }: SessionOwner): { index: string; epoch: 
   return { index: `gateway:${kind}:{${tag}}`, epoch: `gateway:epoch:${kind}:{${tag}}` };
 }
 
+/** When a user's roles were last pushed, in the order of the revocations. */
+export function permissionEpochKey(userId: string): string {
+  return `gateway:epoch:perm:{${hashParts(userId)}}`;
+}
+
 /** The order of all revocations; the one key without a TTL, and never reset (ATTACKS 9). */
 export const revokeSeqKey = 'gateway:revoke-seq';
 

@@ -136,6 +136,22 @@ describeOnRedis(
         }
       });
 
+      it('reaches a login whose roles were looked up before it', async () => {
+        const pushed = { roles: ['USER'], permissions: [] };
+        const browser = new BrowserJar();
+        const callback = await stack.beginLogin(browser);
+        stack.permissions.answer = (request, response) => {
+          stack.permissions.answer = answerJson(200, { ...ordinaryGrants, ...pushed });
+          void call('PUT', path, { body: JSON.stringify(pushed) }).then(() => {
+            answerJson(200, ordinaryGrants)(request, response);
+          });
+        };
+        await browser.visit(callback, { site: 'cross-site' });
+
+        const user = await browser.visit(`${stack.origin}/user`);
+        expect(JSON.parse(user.text)).toMatchObject(pushed);
+      });
+
       it('is 204 where there is no session', async () => {
         const body = JSON.stringify({ roles: [], permissions: [] });
         expect((await call('PUT', `${users}nobody/permissions`, { body })).status).toBe(204);
@@ -201,6 +217,28 @@ describeOnRedis(
     it('repeat no token in the log', () => {
       expect(stack.log()).toContain('sessions revoked');
       for (const secret of [token, hashedToken, digest]) expect(stack.log()).not.toContain(secret);
+    });
+
+    it('and a logout are not done before the replicas have them, if that is asked for', async () => {
+      const careful = await startGatewayStack(redis(), {
+        REDIS_REVOCATION_ACKS: '1',
+        GATEWAY_REDIS_TIMEOUT_MS: '200',
+        INTERNAL_API_TOKENS: `admin:${token}`,
+      });
+      try {
+        const browser = await careful.login();
+        const logout = await browser.visit(`${careful.origin}/logout`);
+        const revoked = await exchange(`${careful.managementOrigin}${users}user-7`, {
+          method: 'DELETE',
+          headers: [['Authorization', `Bearer ${token}`]],
+        });
+
+        // There is no replica, so nobody can confirm; the records are gone all the same.
+        expect([logout.status, setCookies(logout), revoked.status]).toEqual([503, [], 503]);
+        expect(await records(redis())).toEqual([]);
+      } finally {
+        await careful.close();
+      }
     });
 
     it('are off where nobody was given a token', async () => {

@@ -55,12 +55,14 @@ export function clientAddress(
   forwardedFor: string | undefined,
   trusted: BlockList,
 ): string | undefined {
-  const hops = [...(forwardedFor ?? '').split(',').map((hop) => hop.trim()), peer ?? ''];
-  for (const hop of hops.reverse()) {
+  const forwarded = forwardedFor === undefined ? [] : forwardedFor.split(',');
+  let address: string | undefined;
+  for (const hop of [...forwarded, peer ?? ''].map((one) => one.trim()).reverse()) {
     if (isIP(hop) === 0) return undefined;
-    if (!trusted.check(hop, isIPv6(hop) ? 'ipv6' : 'ipv4')) return hop;
+    address = hop;
+    if (!trusted.check(hop, isIPv6(hop) ? 'ipv6' : 'ipv4')) break;
   }
-  return peer;
+  return address;
 }
 
 /** Peers whose X-Forwarded-For counts; undefined if one of them is no address or range. */

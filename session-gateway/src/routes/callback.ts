@@ -17,6 +17,7 @@ import {
 import { IdentityProviderError } from '../oidc/identity-provider-error.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
 import type { PermissionClient } from '../permissions/permission-client.js';
+import type { PermissionPushes } from '../sessions/permission-pushes.js';
 import type { OpenedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
 import { orUnavailable } from '../sessions/store-unavailable.js';
 
@@ -24,7 +25,8 @@ export interface CallbackOptions {
   readonly idps: ReadonlyMap<string, IdentityProvider>;
   readonly requests: AuthorizationRequestStore;
   readonly permissions: Pick<PermissionClient, 'grantsOf'>;
-  readonly sessions: Pick<SessionLifecycle, 'open' | 'handleOf'>;
+  readonly sessions: Pick<SessionLifecycle, 'open' | 'handleOf' | 'close' | 'grantOpened'>;
+  readonly pushes: Pick<PermissionPushes, 'anySince'>;
   readonly cookies: SessionCookies;
   readonly publicOrigin: string;
   readonly trustedProxies: BlockList;
@@ -76,7 +78,7 @@ async function consume(
 }
 
 async function complete(
-  { idps, permissions, sessions, cookies, trustedProxies }: CallbackOptions,
+  { idps, permissions, sessions, cookies, pushes, trustedProxies }: CallbackOptions,
   request: Request<{ idp: string }>,
   transaction: AuthorizationRequest,
   state: string,
@@ -93,7 +95,19 @@ async function complete(
     ...(id === undefined ? [] : [sessions.handleOf(id)]),
     ...[cookies.refOf(request)].filter((handle) => handle !== undefined),
   ];
-  return sessions.open(login, grants, transaction.seq, replaced, deviceOf(request, trustedProxies));
+  const { seq } = transaction;
+  const device = deviceOf(request, trustedProxies);
+  const opened = await sessions.open(login, grants, seq, replaced, device);
+  try {
+    // Asked again: what was pushed meanwhile could not reach a session that was not there (ATTACKS 12).
+    if (await orUnavailable(pushes.anySince(grants.userId, seq))) {
+      await sessions.grantOpened(opened.handle, await permissions.grantsOf(login.profile));
+    }
+  } catch (error) {
+    await sessions.close(opened.handle).catch(() => undefined);
+    throw error;
+  }
+  return opened;
 }
 
 const loginFailures = new Set<ProblemCode>([

@@ -4,12 +4,14 @@ import { z } from 'zod';
 import type { Events } from '../events.js';
 import { readBody } from '../http/read-body.js';
 import { RefusedError } from '../http/refused-error.js';
+import type { PermissionPushes } from '../sessions/permission-pushes.js';
 import type { Revocations } from '../sessions/revocations.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.js';
 import { orUnavailable } from '../sessions/store-unavailable.js';
 
 export interface InternalSessionsOptions {
   readonly revocations: Pick<Revocations, 'revokeAll'>;
+  readonly pushes: Pick<PermissionPushes, 'announce'>;
   readonly sessions: Pick<SessionLifecycle, 'grantAll'>;
   readonly events: Pick<Events, 'revoked' | 'permissionsPushed'>;
 }
@@ -38,6 +40,7 @@ export function pushPermissions(
   return async (request, response) => {
     const userId = userOf(request);
     const grants = grantsFrom(await readBody(request, 'application/json', maxBodyBytes));
+    await orUnavailable(options.pushes.announce(userId));
     const changed = await options.sessions.grantAll(userOwner(userId), grants);
     options.events.permissionsPushed(changed);
     response.status(204).end();

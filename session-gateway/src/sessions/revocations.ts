@@ -93,10 +93,16 @@ export class Revocations {
     return ended;
   }
 
+  /** The next number: above every login that has begun so far. */
+  async advance(): Promise<number> {
+    const write = script.seq.write([revokeSeqKey, revokeSeqSpareKey], [1]);
+    const [seq] = await this.#options.link.write([write]);
+    return Number(seq);
+  }
+
   async #begin(owner: SessionOwner): Promise<RevocationJob> {
     const { link } = this.#options;
-    const [text] = await link.write([script.seq.write([revokeSeqKey, revokeSeqSpareKey], [1])]);
-    const job = { owner, seq: Number(text) };
+    const job = { owner, seq: await this.advance() };
     await link.write([
       script.epoch.write([ownerKeys(owner).epoch], [job.seq, epochLife]),
       script.plan.write([revokeDueKey], [encodeJob(job), lease, jobLife, 0]),

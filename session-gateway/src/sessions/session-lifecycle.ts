@@ -9,7 +9,7 @@ import {
 import type { CompletedLogin } from '../oidc/completed-login.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
 import type { TokenSet } from '../oidc/token-set.js';
-import { defaultPermFreshSeconds } from './gateway-record.js';
+import { defaultPermFreshSeconds, firstVersion } from './gateway-record.js';
 import { sessionsOf, type LiveSession } from './live-sessions.js';
 import { LoginRevokedError } from './login-revoked-error.js';
 import type { SessionIndex } from './session-index.js';
@@ -135,6 +135,17 @@ export class SessionLifecycle {
   /** The living sessions of an owner, of every kind. */
   allOf(owner: SessionOwner): Promise<LiveSession[]> {
     return orUnavailable(sessionsOf(owner, this.#options.index, this.#options.store));
+  }
+
+  /** Roles and permissions that changed while the session was opened; a push since then wins. */
+  async grantOpened(handle: SessionHandle, grants: Grants): Promise<void> {
+    const permissions = {
+      expectedVersion: firstVersion,
+      roles: grants.roles,
+      permissions: grants.permissions,
+      freshForSeconds: defaultPermFreshSeconds,
+    };
+    await orUnavailable(this.#options.store.update(handle, { permissions }));
   }
 
   /** New roles and permissions for every session of an owner. @returns how many there were */

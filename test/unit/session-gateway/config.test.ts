@@ -40,6 +40,9 @@ describe('loadConfig', () => {
       keyPrefix: 'extauthz:session:',
       keyForm: 'hashed',
       cookieName: '__Host-session',
+      sessionLimit: 10,
+      revocationAcks: 0,
+      internalCallers: [],
       devInsecure: false,
       idps: [
         {
@@ -125,6 +128,11 @@ describe('loadConfig', () => {
     ['SESSION_COOKIE_NAME', 'SESSION', /must be __Host-/],
     ['SESSION_COOKIE_NAME', '__Host-sref', /another cookie/],
     ['SESSION_KEY_FORM', 'plain', /hashed or raw/],
+    ['SESSION_LIMIT_PER_USER', '-1', /0 to 1000/],
+    ['INTERNAL_API_TOKENS', 'admin:short', /entry 1 is not name:token/],
+    ['INTERNAL_API_TOKENS', `admin:${good['IDP_CLIENT_SECRET'] ?? ''}`, /holds IDP_CLIENT_SECRET/],
+    ['REDIS_REVOCATION_ACKS', 'some', /number of replicas/],
+    ['GATEWAY_TRUSTED_PROXIES', 'envoy', /addresses or ranges/],
     ['REDIS_HOST', 'redis.acme.test', /plain text/],
   ])('refuses %s=%s', (name, value, reason) => {
     const problems = problemsWith({ [name]: value });

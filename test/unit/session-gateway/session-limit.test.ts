@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { userOwner } from '@sallyport/shared';
+import { newSessionId, sessionHandle } from '@sallyport/shared';
+import { TokenCipher } from '../../../session-gateway/src/oidc/token-cipher.js';
+import { Sealer } from '../../../session-gateway/src/sealing/sealer.js';
+import { MemorySessionIndex } from '../../../session-gateway/src/sessions/memory-session-index.js';
+import { MemorySessionStore } from '../../../session-gateway/src/sessions/memory-session-store.js';
+import { SessionLifecycle } from '../../../session-gateway/src/sessions/session-lifecycle.js';
+import { ownersOf } from '../../../session-gateway/src/sessions/session-owners.js';
+import { aNewSession } from '../../support/builders.js';
+
+const { profile, grants } = aNewSession();
+const login = { profile, tokens: { accessToken: 'a', idToken: 'i' } };
+const lifetimes = { idleSeconds: 1800, absoluteSeconds: 43_200 };
+
+function aWorld(limit: number) {
+  let now = 1_800_000_000_000;
+  const store = new MemorySessionStore(() => (now += 1000));
+  const index = new MemorySessionIndex();
+  const cipher = new TokenCipher(new Sealer([{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }]));
+  const sessions = new SessionLifecycle({
+    store,
+    index,
+    cipher,
+    keyForm: 'hashed',
+    lifetimes,
+    limit,
+  });
+  const open = () => sessions.open(login, grants, 5, []);
+  return { store, index, sessions, open };
+}
+
+describe('SessionLifecycle', () => {
+  it('ends the oldest sessions beyond the limit', async () => {
+    const { sessions, open } = aWorld(3);
+    const opened = [await open(), await open(), await open(), await open(), await open()];
+    const found = await Promise.all(opened.map(({ id }) => sessions.find(id)));
+
+    expect(found.map((session) => session !== undefined)).toEqual([false, false, true, true, true]);
+  });
+
+  it('counts neither another kind nor a ghost', async () => {
+    const { store, index, sessions, open } = aWorld(2);
+    const machine = aNewSession({ kind: 'native' });
+    const handles = Array.from({ length: 3 }, () => sessionHandle(newSessionId(), 'hashed'));
+    for (const handle of handles) await index.enter(ownersOf(machine), handle, 5);
+    await store.create(handles[0] as never, machine, lifetimes);
+    const opened = [await open(), await open(), await open()];
+    const found = await Promise.all(opened.map(({ id }) => sessions.find(id)));
+
+    expect(found.map((session) => session !== undefined)).toEqual([false, true, true]);
+    expect(await store.find(handles[0] as never)).toBeDefined();
+  });
+
+  it('lets in any number without a limit', async () => {
+    const { sessions, open } = aWorld(0);
+    for (let count = 0; count < 20; count += 1) await open();
+    expect(await sessions.allOf(userOwner('user-1'))).toHaveLength(20);
+  });
+
+  it('ends a login that was revoked since it began, whenever that was', async () => {
+    const before = aWorld(10);
+    before.index.revoke(userOwner('user-1'), 6);
+    await expect(before.open()).rejects.toMatchObject({ code: 'login_revoked' });
+
+    const during = aWorld(10);
+    const create = during.store.create.bind(during.store);
+    const created: string[] = [];
+    during.store.create = async (...args) => {
+      created.push(args[0]);
+      during.index.revoke(userOwner('user-1'), 6);
+      return create(...args);
+    };
+    await expect(during.open()).rejects.toMatchObject({ code: 'login_revoked' });
+    expect(created).toHaveLength(1);
+    expect(await during.store.find(created[0] as never)).toBeUndefined();
+    expect(await during.index.size(userOwner('user-1'))).toBe(0);
+  });
+
+  it('tells a refresh under way that its session was revoked', async () => {
+    const { index, sessions, open } = aWorld(10);
+    const { id } = await open();
+    const session = await sessions.find(id);
+    if (session === undefined) throw new Error('just opened');
+
+    expect(await sessions.stands(session)).toBe(true);
+    index.revoke(userOwner('user-1'), 6);
+    expect(await sessions.stands(session)).toBe(false);
+  });
+});
