@@ -11,10 +11,11 @@ import {
   subOwner,
   userOwner,
 } from '@sallyport/shared';
+import { AcknowledgedLink } from '../../session-gateway/src/sessions/acknowledged-link.js';
 import { ownersOf } from '../../session-gateway/src/sessions/session-owners.js';
 import { aNewSession } from '../support/builders.js';
 import { dump } from '../support/redis-dump.js';
-import { describeOnRedis, type TestRedis } from '../support/redis.js';
+import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
 import { absoluteSeconds, alive, revocationsOn } from '../support/revocations.js';
 
 const ada = userOwner('user-1');
@@ -189,5 +190,22 @@ function dyingLink(connection: { call: (command: string, args: (string | number)
 describe('revocations', () => {
   describeOnRedis('6.2', 'on Redis 6.2', suite);
   describeOnRedis('7', 'on Redis 7', suite);
-  describeOnRedis('cluster', 'on Redis Cluster', suite);
+  describeOnRedis('cluster', 'on Redis Cluster', (redis) => {
+    suite(redis);
+
+    it('find the primary of each record by themselves when they need its own word', async () => {
+      const connection = await redis().connect(users.writer);
+      const config = redis().config(users.writer);
+      const link = new AcknowledgedLink({ config, redis: connection, acks: 0, timeout: 5000 });
+      const under = await revocationsOn(redis(), { link });
+      const handles = await Promise.all(Array.from({ length: 60 }, () => under.open()));
+
+      expect(await under.revocations.revokeAll(ada)).toMatchObject({ ended: 60 });
+      expect(await alive(redis(), handles)).toEqual([]);
+      expect(
+        (await dump(redis())).filter(({ key: name }) => /:ack:/.test(name)).length,
+      ).toBeGreaterThan(0);
+      await link.close();
+    });
+  });
 });

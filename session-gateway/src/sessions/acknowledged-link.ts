@@ -65,7 +65,7 @@ export class AcknowledgedLink implements WriteLink {
     const redis = await this.#link(primary);
     const pipeline = redis.pipeline();
     for (const { words } of writes) pipeline.call(...(words as [string, ...string[]]));
-    // Whatever was gone already is no write, and WAIT would then confirm nothing: a mark is one, and
+    // What was gone already is no write, and WAIT promises to count writes only: a mark is one, and
     // who has it has all that came before it, also from an earlier connection.
     pipeline.eval(mark, 1, `gateway:ack:{${hashTag(writes[0]?.key ?? '')}}`);
     pipeline.wait(acks, timeout);
