@@ -1,6 +1,7 @@
 import { sessionHandle, type Clock, type SessionKeyForm } from '@sallyport/shared';
-import { check, type SessionLookup } from './check.js';
+import { decide, preCheck, type SessionLookup } from './check.js';
 import type { Decision } from './decision.js';
+import type { Policy } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
 import type { SessionReader } from './session-reader.js';
 
@@ -12,17 +13,20 @@ const notAsked: SessionLookup = { outcome: 'not_asked' };
 export function authorizer(options: {
   reader: SessionReader;
   keyForm: SessionKeyForm;
+  /** The rules in force; asked once per check, so that a reload never meets half a check. */
+  policy: () => Policy;
   /** The store's clock, epoch milliseconds. */
   now: Clock;
 }): Authorize {
-  const { reader, keyForm, now } = options;
+  const { reader, keyForm, policy, now } = options;
   return (facts) => {
     const { credential } = facts;
-    if (credential.outcome !== 'one' || facts.imitatesIdentity)
-      return check(facts, notAsked, now());
+    const route = preCheck(facts, policy());
+    if (credential.outcome !== 'one' || !route.needsSession)
+      return decide(facts, route, notAsked, now());
     const lookup = reader.find(sessionHandle(credential.id, keyForm));
     return lookup instanceof Promise
-      ? lookup.then((answer) => check(facts, answer, now()))
-      : check(facts, lookup, now());
+      ? lookup.then((answer) => decide(facts, route, answer, now()))
+      : decide(facts, route, lookup, now());
   };
 }
