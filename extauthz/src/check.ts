@@ -127,6 +127,7 @@ function denyBy(rule: Rule, reason: DenyReason): Decision {
  * `delete` that an upstream takes for DELETE would pass the rules for it.
  */
 function isMethod(method: string): boolean {
+  if (method === 'GET' || method === 'POST') return true;
   const { length } = method;
   if (length === 0 || length > 32) return false;
   for (let at = 0; at < length; at += 1) {

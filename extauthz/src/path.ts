@@ -26,6 +26,14 @@ const foldedByUpstreams = new Set(
   ].map((code) => String.fromCharCode(code)),
 );
 
+/** What a character is, by its code: the scan looks it up rather than comparing ranges. */
+const ordinary = 0;
+const refused = 1;
+const kinds = Uint8Array.from({ length: 0x80 }, (_, code) =>
+  code <= 0x20 || code === 0x7f || isDelimiter(code) ? refused : ordinary,
+);
+for (const code of [slash, dot, percent]) kinds[code] = code;
+
 /** Reads a path without its query, in one pass. */
 export function readPath(path: string): PathReading {
   const { length } = path;
@@ -36,19 +44,19 @@ export function readPath(path: string): PathReading {
   let onlyDots = true;
   for (let at = 1; at < length; at += 1) {
     const code = path.charCodeAt(at);
-    if (code === slash) {
+    const kind = code < 0x80 ? kinds[code] : refused;
+    if (kind === ordinary) onlyDots = false;
+    else if (kind === slash) {
       // An empty segment or one of dots only.
       if (onlyDots) return 'ambiguous';
       start = at + 1;
       onlyDots = true;
-      continue;
-    }
-    if (code !== dot) onlyDots = false;
-    if (code === percent) {
+    } else if (kind === percent) {
       if (!isHonestEscape(path, at)) return 'ambiguous';
+      onlyDots = false;
       encoded = true;
       at += 2;
-    } else if (code <= 0x20 || code >= 0x7f || isDelimiter(code)) return 'ambiguous';
+    } else if (kind !== dot) return 'ambiguous';
   }
   if (onlyDots && start < length) return 'ambiguous';
   if (!encoded) return 'plain';
