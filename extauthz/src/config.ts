@@ -16,9 +16,10 @@ import {
   type RedisConfig,
 } from '@sallyport/shared/runtime';
 import { z } from 'zod';
+import { edgeSettings, edgeVariables, type EdgeSettings } from './edge-settings.js';
 
 /** Every setting of extauthz. */
-export interface Config {
+export interface Config extends EdgeSettings {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly healthPort: number;
@@ -58,6 +59,7 @@ const schema = z.object({
     })
     .default('info'),
   ...redisVariables,
+  ...edgeVariables,
 });
 
 const rules = {
@@ -87,10 +89,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   if (prefixProblem) problems.push(`EXTAUTHZ_SESSION_KEY_PREFIX: ${prefixProblem}.`);
   const cookieProblem = cookieNameProblem(value.SESSION_COOKIE_NAME);
   if (cookieProblem) problems.push(`SESSION_COOKIE_NAME: ${cookieProblem}.`);
+  const edge = edgeSettings(value);
+  problems.push(...edge.problems);
   if (problems.length > 0 || 'problems' in redis) throw new ConfigError(problems);
   return {
-    warnings,
+    warnings: [...warnings, ...edge.warnings],
     config: {
+      ...edge.settings,
       httpPort: value.EXTAUTHZ_HTTP_PORT,
       grpcPort: value.EXTAUTHZ_GRPC_PORT,
       healthPort: value.EXTAUTHZ_HEALTH_PORT,

@@ -15,11 +15,14 @@ import {
 } from '@sallyport/shared/runtime';
 import { activity } from './activity.js';
 import { activityMetrics } from './activity-metrics.js';
+import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
 import { loadConfig, type Config } from './config.js';
-import { createEvents } from './events.js';
+import { createEvents, type Events } from './events.js';
+import { forwardedHeadersWatch } from './forwarded-headers.js';
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
+import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
 import { isWritablePrimary } from './redis-role.js';
 import { monotonic, sessionReading } from './session-reading.js';
@@ -31,16 +34,21 @@ async function main(): Promise<number> {
   const { config, warnings } = loadConfig();
   const logger = createLogger({ name: 'extauthz', level: config.logLevel });
   for (const warning of warnings) logger.warn(warning);
+  const policy = openPolicy(config);
   if (values['check-config']) {
     process.stdout.write('The configuration is good.\n');
     return 0;
   }
-  return runUntilSignal(...assemble(config, logger));
+  return runUntilSignal(...assemble(config, logger, policy));
 }
 
 type Logger = ReturnType<typeof createLogger>;
 
-function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSignal> {
+function assemble(
+  config: Config,
+  logger: Logger,
+  withPolicy: ReturnType<typeof openPolicy>,
+): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
   const events = createEvents(registry, logger);
   const health = new Health();
@@ -58,21 +66,36 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     ...activityMetrics(registry),
   });
   health.add('redis', () => isWritablePrimary(redis));
+  const policy = withPolicy(events.policy);
   const authorize = authorizer({
     reader: sessions.reader,
     keyForm: config.keyForm,
+    policy: policy.current,
     now: clock.now,
-    onAllowed: inUse.used,
+    onUsed: inUse.used,
   });
-  const { cookieName } = config;
+  const answers = answerSettings(config);
+  const watchHeaders = forwardedHeadersWatch(() => {
+    logger.warn(
+      'no check over HTTP has brought a cookie, authorization, origin or sec-fetch header: does Envoy’s allowed_headers list them?',
+    );
+  });
+  const httpEvents: Events = {
+    ...events,
+    decided: (transport, facts, decision, seconds) => {
+      watchHeaders(facts);
+      events.decided(transport, facts, decision, seconds);
+    },
+  };
   const units: Unit[] = [
     redisLink(redis),
     clock,
     ...sessions.units,
     inUse,
+    policy,
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, cookieName, authorize, events }),
-    grpcCheckServer({ port: config.grpcPort, cookieName, authorize, events, health }),
+    httpCheckServer({ port: config.httpPort, answers, authorize, events: httpEvents }),
+    grpcCheckServer({ port: config.grpcPort, answers, authorize, events, health }),
   ];
   return [
     units,
@@ -83,6 +106,19 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       deadline: config.drainDeadline,
     },
   ];
+}
+
+function answerSettings({
+  cookieName,
+  origins,
+  loginUrl,
+  sendEmail,
+  sendKind,
+}: Config): AnswerSettings {
+  const publicOrigin = origins.own;
+  const login =
+    loginUrl === undefined || publicOrigin === undefined ? undefined : { loginUrl, publicOrigin };
+  return { cookieName, login, sendEmail, sendKind };
 }
 
 /** First to start, last to stop: a check under way still needs it. Starts without waiting for Redis. */
