@@ -11,21 +11,41 @@ export interface UpstreamChanges {
   readonly remove: readonly string[];
 }
 
-/** The identity, and the request without our credentials (TRUST I13). */
+/** What the request's own headers become, so that no upstream sees our credentials (TRUST I13). */
+export interface CredentialChanges {
+  /** The Cookie header's new text, where something is left of it. */
+  readonly cookie: string | undefined;
+  /** One of few constant lists. */
+  readonly remove: readonly string[];
+}
+
+const unchanged: CredentialChanges = { cookie: undefined, remove: [] };
+const withoutCookie: CredentialChanges = { cookie: undefined, remove: ['cookie'] };
+const withoutBearer: CredentialChanges = { cookie: undefined, remove: ['authorization'] };
+const withoutBoth: CredentialChanges = { cookie: undefined, remove: ['cookie', 'authorization'] };
+
+export function credentialChanges(
+  facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
+  cookieName: string,
+): CredentialChanges {
+  const bearer = isBearer(facts.authorization);
+  if (facts.cookie === undefined) return bearer ? withoutBearer : unchanged;
+  const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
+  if (rest === undefined) return bearer ? withoutBoth : withoutCookie;
+  const { remove } = bearer ? withoutBearer : unchanged;
+  return { cookie: rest === facts.cookie ? undefined : rest, remove };
+}
+
+/** The identity, and the request without our credentials. */
 export function upstreamChanges(
   allow: Allow,
   facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
   cookieName: string,
 ): UpstreamChanges {
   const { values } = allow.identity;
+  const { cookie, remove } = credentialChanges(facts, cookieName);
   const set: [string, string][] = identityHeaders.map((name, index) => [name, values[index] ?? '']);
-  const remove: string[] = [];
-  if (facts.cookie !== undefined) {
-    const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
-    if (rest === undefined) remove.push('cookie');
-    else if (rest !== facts.cookie) set.push(['cookie', rest]);
-  }
-  if (isBearer(facts.authorization)) remove.push('authorization');
+  if (cookie !== undefined) set.push(['cookie', cookie]);
   return { set, remove };
 }
 

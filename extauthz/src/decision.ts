@@ -43,6 +43,14 @@ export const denyReasons = {
     status: 400,
     detail: 'The request carries a header that imitates an identity header.',
   },
+  overloaded: {
+    status: 503,
+    detail: 'The check has more to do than it can. You are still logged in; try again.',
+  },
+  deadline_passed: {
+    status: 503,
+    detail: 'The check took too long to be trusted. You are still logged in; try again.',
+  },
   store_unavailable: {
     status: 503,
     detail: 'The session cannot be checked right now. You are still logged in; try again.',
@@ -55,6 +63,8 @@ export interface Allow {
   readonly outcome: 'allow';
   readonly session: Session;
   readonly identity: Identity;
+  /** The policy rule that allowed it, where there is one. */
+  readonly rule?: string;
 }
 
 export interface Deny {

@@ -13,11 +13,14 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { admission } from './admission.js';
 import { authorizer } from './authorizer.js';
+import { certificates } from './certificates.js';
 import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
+import { loopWatch } from './loop-watch.js';
 import { redisClock } from './redis-clock.js';
 import { redisSessionReader } from './redis-session-reader.js';
 import { isWritablePrimary } from './redis-role.js';
@@ -41,7 +44,7 @@ function assemble(
   logger: ReturnType<typeof createLogger>,
 ): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
-  const events = createEvents(registry, logger);
+  const events = createEvents(registry, logger, { logAllows: config.logAllows });
   const health = new Health();
   const redis = createRedis(
     config.redis,
@@ -57,13 +60,36 @@ function assemble(
   });
   health.add('redis', () => isWritablePrimary(redis));
   const authorize = authorizer({ reader, keyForm: config.keyForm, now: clock.now });
-  const { cookieName } = config;
+  const { cookieName, drainDeadline } = config;
+  const monotonic = () => performance.now();
+  const loop = loopWatch(monotonic);
+  const { admit, inFlight } = admission({
+    authorize,
+    maxConcurrent: config.maxConcurrentChecks,
+    deadline: config.checkDeadline,
+    loop,
+    monotonic,
+  });
+  events.watchInFlight(inFlight);
+  const tls =
+    config.tls &&
+    certificates(config.tls, { interval: config.tlsReload, onLoad: events.certificates });
   const units: Unit[] = [
     redisLink(redis),
     clock,
+    loop,
+    ...(tls === undefined ? [] : [tls]),
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, cookieName, authorize, events }),
-    grpcCheckServer({ port: config.grpcPort, cookieName, authorize, events, health }),
+    httpCheckServer({ port: config.httpPort, cookieName, admit, events, certificates: tls }),
+    grpcCheckServer({
+      port: config.grpcPort,
+      cookieName,
+      admit,
+      events,
+      health,
+      certificates: tls,
+      drainDeadline,
+    }),
   ];
   return [
     units,

@@ -13,6 +13,8 @@ export interface RequestFacts {
   readonly imitatesIdentity: boolean;
   /** For logs only. */
   readonly requestId: string | undefined;
+  /** For logs only. */
+  readonly traceparent: string | undefined;
 }
 
 /** The inbound headers a decision reads, an explicit list (TRUST §3, row 30). */
@@ -20,10 +22,14 @@ export interface InboundHeaders {
   cookie?: string;
   authorization?: string;
   'x-request-id'?: string;
+  traceparent?: string;
   imitatesIdentity?: boolean;
 }
 
-const decisive = new Set<string>(['cookie', 'authorization', 'x-request-id']);
+/** The names of `InboundHeaders`. */
+export const decisiveHeaders = ['cookie', 'authorization', 'x-request-id', 'traceparent'] as const;
+
+const decisive = new Set<string>(decisiveHeaders);
 const identityNames = new Set<string>(inboundHeadersToStrip);
 
 /**
@@ -33,7 +39,7 @@ const identityNames = new Set<string>(inboundHeadersToStrip);
  */
 export function takeHeader(headers: InboundHeaders, name: string, value: string): void {
   if (decisive.has(name)) {
-    const key = name as 'cookie' | 'authorization' | 'x-request-id';
+    const key = name as (typeof decisiveHeaders)[number];
     const before = headers[key];
     headers[key] = before === undefined ? value : `${before},${value}`;
   } else if (name.includes('_') && identityNames.has(name.replaceAll('_', '-'))) {
@@ -56,5 +62,6 @@ export function requestFacts(
     authorization: headers.authorization,
     imitatesIdentity: headers.imitatesIdentity === true,
     requestId: headers['x-request-id'],
+    traceparent: headers.traceparent,
   };
 }

@@ -6,7 +6,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
 import { freePort } from '@sallyport/demo/free-port';
 import { answersOk } from '@sallyport/demo/readiness';
-import type { CheckResponse } from '../../extauthz/src/grpc/messages.js';
+import type { CheckResponse } from './grpc-messages.js';
 
 const root = join(import.meta.dirname, '../..');
 
