@@ -45,9 +45,9 @@ export function admission(options: {
           settled();
           resolve(monotonic() - arrived > deadline ? deadlinePassed : decision);
         },
-        (error: Error) => {
+        (error: unknown) => {
           settled();
-          reject(error);
+          reject(error instanceof Error ? error : new Error('the check failed', { cause: error }));
         },
       );
     });

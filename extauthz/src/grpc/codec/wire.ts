@@ -67,6 +67,12 @@ export class Wire {
   /** A varint of at most 32 bits in at most 5 bytes: tags and lengths. */
   #unsigned(end: number): number {
     const { bytes } = this;
+    const first = bytes[this.at] ?? 0;
+    // Nearly all of them are one byte long.
+    if (first < 0x80 && this.at < end) {
+      this.at += 1;
+      return first;
+    }
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       if (this.at >= end) return bad;
