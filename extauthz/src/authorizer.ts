@@ -1,4 +1,10 @@
-import { sessionHandle, type Clock, type SessionKeyForm } from '@sallyport/shared';
+import {
+  sessionHandle,
+  type Clock,
+  type Session,
+  type SessionHandle,
+  type SessionKeyForm,
+} from '@sallyport/shared';
 import { check, type SessionLookup } from './check.js';
 import type { Decision } from './decision.js';
 import type { RequestFacts } from './request-facts.js';
@@ -9,20 +15,30 @@ export type Authorize = (facts: RequestFacts) => Decision | Promise<Decision>;
 
 const notAsked: SessionLookup = { outcome: 'not_asked' };
 
-export function authorizer(options: {
-  reader: SessionReader;
-  keyForm: SessionKeyForm;
+export interface AuthorizerOptions {
+  readonly reader: SessionReader;
+  readonly keyForm: SessionKeyForm;
   /** The store's clock, epoch milliseconds. */
-  now: Clock;
-}): Authorize {
-  const { reader, keyForm, now } = options;
+  readonly now: Clock;
+  /** Told of every allowed use of a session. */
+  readonly onAllowed?: (handle: SessionHandle, session: Session, now: number) => void;
+}
+
+export function authorizer({ reader, keyForm, now, onAllowed }: AuthorizerOptions): Authorize {
+  const decide = (facts: RequestFacts, handle: SessionHandle, lookup: SessionLookup): Decision => {
+    const time = now();
+    const decision = check(facts, lookup, time);
+    if (decision.outcome === 'allow') onAllowed?.(handle, decision.session, time);
+    return decision;
+  };
   return (facts) => {
     const { credential } = facts;
     if (credential.outcome !== 'one' || facts.imitatesIdentity)
       return check(facts, notAsked, now());
-    const lookup = reader.find(sessionHandle(credential.id, keyForm));
+    const handle = sessionHandle(credential.id, keyForm);
+    const lookup = reader.find(handle);
     return lookup instanceof Promise
-      ? lookup.then((answer) => check(facts, answer, now()))
-      : check(facts, lookup, now());
+      ? lookup.then((answer) => decide(facts, handle, answer))
+      : decide(facts, handle, lookup);
   };
 }

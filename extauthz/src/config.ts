@@ -39,6 +39,10 @@ export interface Config {
   readonly tlsReload: number;
   /** One allow in so many is logged, 0 = none. */
   readonly logAllows: number;
+  /** Sessions kept in memory; 0 asks Redis for every check. */
+  readonly cacheEntries: number;
+  /** As the gateway has it: when activity is worth telling. */
+  readonly idleSeconds: number;
   /** How long readiness is off before the listeners close, ms. */
   readonly drainWait: number;
   readonly drainDeadline: number;
@@ -62,6 +66,8 @@ const schema = z.object({
   EXTAUTHZ_TLS_CLIENT_CA: z.string().optional(),
   EXTAUTHZ_TLS_RELOAD_MS: whole(5000, { min: 50, max: 3_600_000, unit: 'milliseconds' }),
   EXTAUTHZ_LOG_ALLOWS: whole(0, { min: 0, max: 1_000_000_000, unit: 'allows per line' }),
+  SESSION_CACHE_MAX_ENTRIES: whole(100_000, { min: 0, max: 10_000_000, unit: 'sessions' }),
+  EXTAUTHZ_SESSION_TTL_SECONDS: whole(1800, { min: 60, max: 86_400, unit: 'seconds' }),
   EXTAUTHZ_DRAIN_WAIT_MS: whole(5000, { min: 0, max: 60_000, unit: 'milliseconds' }),
   EXTAUTHZ_DRAIN_DEADLINE_MS: whole(20_000, { min: 100, max: 120_000, unit: 'milliseconds' }),
   LOG_LEVEL: z
@@ -79,17 +85,12 @@ const rules = {
     HTTP_PORT: 'EXTAUTHZ_HTTP_PORT',
     HEALTH_PORT: 'EXTAUTHZ_HEALTH_PORT',
     SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
+    SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
   },
   secrets: ['REDIS_PASSWORD', 'REDIS_URL'],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'REDIS_'],
   // The gateway's, often set for both services in one place.
-  alsoKnown: [
-    'REDIS_ADDR',
-    'EXTAUTHZ_SESSION_TTL_SECONDS',
-    'SESSION_TTL_SECONDS',
-    'SESSION_ABSOLUTE_TTL_SECONDS',
-    'REDIS_REVOCATION_ACKS',
-  ],
+  alsoKnown: ['REDIS_ADDR', 'SESSION_ABSOLUTE_TTL_SECONDS', 'REDIS_REVOCATION_ACKS'],
 };
 
 /** @throws ConfigError with every problem at once. */
@@ -122,6 +123,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       ...(tls === undefined ? {} : { tls }),
       tlsReload: value.EXTAUTHZ_TLS_RELOAD_MS,
       logAllows: value.EXTAUTHZ_LOG_ALLOWS,
+      cacheEntries: value.SESSION_CACHE_MAX_ENTRIES,
+      idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
       drainWait: value.EXTAUTHZ_DRAIN_WAIT_MS,
       drainDeadline: value.EXTAUTHZ_DRAIN_DEADLINE_MS,
       logLevel: value.LOG_LEVEL,

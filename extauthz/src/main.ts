@@ -13,17 +13,15 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
-import { admission } from './admission.js';
+import { activity } from './activity.js';
+import { activityMetrics } from './activity-metrics.js';
 import { authorizer } from './authorizer.js';
-import { certificates } from './certificates.js';
 import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
-import { grpcCheckServer } from './grpc/server.js';
-import { httpCheckServer } from './http/server.js';
-import { loopWatch } from './loop-watch.js';
+import { listeners } from './listeners.js';
 import { redisClock } from './redis-clock.js';
-import { redisSessionReader } from './redis-session-reader.js';
 import { isWritablePrimary } from './redis-role.js';
+import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -39,10 +37,9 @@ async function main(): Promise<number> {
   return runUntilSignal(...assemble(config, logger));
 }
 
-function assemble(
-  config: Config,
-  logger: ReturnType<typeof createLogger>,
-): Parameters<typeof runUntilSignal> {
+type Logger = ReturnType<typeof createLogger>;
+
+function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
   const events = createEvents(registry, logger, { logAllows: config.logAllows });
   const health = new Health();
@@ -52,44 +49,27 @@ function assemble(
     logger.child({ unit: 'redis' }),
   );
   const clock = redisClock(redis, systemClock);
-  const reader = redisSessionReader({
+  const sessions = sessionReading({ config, redis, registry, logger, events });
+  const inUse = activity({
     redis,
-    prefix: config.keyPrefix,
-    onError: events.redisError,
-    onCorrupt: events.corruptRecord,
+    idleSeconds: config.idleSeconds,
+    now: monotonic,
+    ...activityMetrics(registry),
   });
   health.add('redis', () => isWritablePrimary(redis));
-  const authorize = authorizer({ reader, keyForm: config.keyForm, now: clock.now });
-  const { cookieName, drainDeadline } = config;
-  const monotonic = () => performance.now();
-  const loop = loopWatch(monotonic);
-  const { admit, inFlight } = admission({
-    authorize,
-    maxConcurrent: config.maxConcurrentChecks,
-    deadline: config.checkDeadline,
-    loop,
-    monotonic,
+  const authorize = authorizer({
+    reader: sessions.reader,
+    keyForm: config.keyForm,
+    now: clock.now,
+    onAllowed: inUse.used,
   });
-  events.watchInFlight(inFlight);
-  const tls =
-    config.tls &&
-    certificates(config.tls, { interval: config.tlsReload, onLoad: events.certificates });
   const units: Unit[] = [
     redisLink(redis),
     clock,
-    loop,
-    ...(tls === undefined ? [] : [tls]),
+    ...sessions.units,
+    inUse,
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, cookieName, admit, events, certificates: tls }),
-    grpcCheckServer({
-      port: config.grpcPort,
-      cookieName,
-      admit,
-      events,
-      health,
-      certificates: tls,
-      drainDeadline,
-    }),
+    ...listeners({ config, authorize, events, health, monotonic }),
   ];
   return [
     units,
