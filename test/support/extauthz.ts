@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { request } from 'node:http';
@@ -15,6 +16,8 @@ export interface ExtauthzProcess {
   readonly grpcPort: number;
   readonly healthPort: number;
   readonly child: ChildProcess;
+  /** What it has logged so far. */
+  readonly log: () => string;
 }
 
 /** The built binary, configured by environment only, ready to decide unless `ready: false`. */
@@ -40,7 +43,8 @@ export async function startExtauthz(options: {
     waitsFor: probe,
     isReady: () => answersOk(`http://127.0.0.1:${String(healthPort)}/${probe}`),
   });
-  return { httpPort, grpcPort, healthPort, child };
+  const log = () => readFileSync(child.logFile, 'utf8');
+  return { httpPort, grpcPort, healthPort, child, log };
 }
 
 export interface CheckAnswer {
@@ -103,7 +107,10 @@ interface AuthorizationClient extends Client {
 }
 
 /** A client of the Authorization service, made from the same proto files as the server. */
-export function grpcChecker(port: number): {
+export function grpcChecker(
+  port: number,
+  channel = credentials.createInsecure(),
+): {
   check(headers: HeaderLines, target?: string, method?: string): Promise<CheckAnswer>;
   close(): void;
 } {
@@ -118,10 +125,7 @@ export function grpcChecker(port: number): {
       service: {
         auth: {
           v3: {
-            Authorization: new (
-              address: string,
-              c: ReturnType<typeof credentials.createInsecure>,
-            ) => AuthorizationClient;
+            Authorization: new (address: string, c: typeof channel) => AuthorizationClient;
           };
         };
       };
@@ -129,7 +133,7 @@ export function grpcChecker(port: number): {
   };
   const client = new loaded.envoy.service.auth.v3.Authorization(
     `127.0.0.1:${String(port)}`,
-    credentials.createInsecure(),
+    channel,
   );
   return {
     close: () => client.close(),
