@@ -20,7 +20,7 @@ export interface ListenersOptions {
 /** The two transports before one decision, with what both share, in the order they start. */
 export function listeners(options: ListenersOptions): Unit[] {
   const { config, authorize, events, health, monotonic } = options;
-  const { cookieName, drainDeadline } = config;
+  const { cookieName } = config;
   const loop = loopWatch(monotonic);
   const { admit, inFlight } = admission({
     authorize,
@@ -38,6 +38,6 @@ export function listeners(options: ListenersOptions): Unit[] {
     loop,
     ...(tls === undefined ? [] : [tls]),
     httpCheckServer({ ...shared, port: config.httpPort }),
-    grpcCheckServer({ ...shared, port: config.grpcPort, health, drainDeadline }),
+    grpcCheckServer({ ...shared, port: config.grpcPort, health }),
   ];
 }

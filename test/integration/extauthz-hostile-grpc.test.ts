@@ -1,5 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -32,7 +36,7 @@ describe('the gRPC port of extauthz, under attack', () => {
     pid = service.child.pid;
   });
   afterAll(async () => {
-    await service?.child.stop();
+    await service.child.stop();
     rmSync(directory, { recursive: true, force: true });
   });
   // Whatever was sent: the same process still decides.
@@ -62,7 +66,7 @@ describe('the gRPC port of extauthz, under attack', () => {
         ...headers,
       });
       let status = 'reset';
-      const note = (lines: Record<string, unknown>): void => {
+      const note = (lines: IncomingHttpHeaders): void => {
         if (lines['grpc-status'] !== undefined) status = String(lines['grpc-status']);
         else if (Number(lines[':status']) >= 400) status = `http ${String(lines[':status'])}`;
       };

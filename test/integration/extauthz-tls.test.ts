@@ -91,7 +91,7 @@ describe('extauthz with TLS', () => {
         host: '127.0.0.1',
         port,
         ca: authority.cert,
-        ALPNProtocols: ['h2'],
+        ALPNProtocols: ['h2', 'http/1.1'],
       });
       socket.on('error', reject);
       socket.on('secureConnect', () => {

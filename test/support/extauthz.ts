@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { request } from 'node:http';
+import { request, type Agent } from 'node:http';
 import { credentials, loadPackageDefinition, type Client } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
@@ -64,6 +64,7 @@ export function checkHttp(
   headers: HeaderLines,
   target = '/api/me',
   method = 'GET',
+  agent: Agent | false = false,
 ): Promise<CheckAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
@@ -72,7 +73,7 @@ export function checkHttp(
         host: '127.0.0.1',
         path: target,
         method,
-        agent: false,
+        agent,
         headers: ['host', 'edge', ...headers.flat()],
       },
       (response) => {

@@ -22,13 +22,14 @@ export interface GrpcCheckOptions {
   readonly events: Events;
   readonly health: Health;
   readonly certificates?: Certificates | undefined;
-  /** How long calls under way are given at the end, ms. */
-  readonly drainDeadline: number;
 }
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
 const maxMessageBytes = 65_536;
+
+/** Longer than any check takes, ms. */
+const drainGrace = 2_000;
 
 const raw = (bytes: Buffer): Buffer => bytes;
 /** The bytes go to our own codec as they are. */
@@ -70,7 +71,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     },
     stop: async () => {
       health.stop();
-      await drain(server, port, options.drainDeadline);
+      await drain(server, port);
     },
   };
 }
@@ -121,11 +122,14 @@ function bind(server: Server, { port, certificates }: GrpcCheckOptions): Promise
 
 const address = (port: number): string => `[::]:${String(port)}`;
 
-/** GOAWAY, then the calls under way are finished; connections that stay are cut at the deadline. */
-function drain(server: Server, port: number, deadline: number): Promise<void> {
+/**
+ * GOAWAY, then the calls under way are finished; connections that stay are cut. Node stops reading
+ * from one that broke the protocol, and so never hears that the other side has hung up.
+ */
+function drain(server: Server, port: number): Promise<void> {
   return new Promise((resolve) => {
     // forceShutdown does not find the connections of a server without channelz; drain does.
-    server.drain(address(port), deadline);
+    server.drain(address(port), drainGrace);
     server.tryShutdown(() => resolve());
   });
 }

@@ -10,8 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { closeServer, listen, type Unit } from '@sallyport/shared/runtime';
 import type { Admit } from '../admission.js';
 import type { Certificates } from '../certificates.js';
-import { deny } from '../decision.js';
-import type { Decision } from '../decision.js';
+import { deny, type Decision } from '../decision.js';
 import type { Events } from '../events.js';
 import { requestFacts, type RequestFacts } from '../request-facts.js';
 import { inboundHeaders } from './inbound-headers.js';
@@ -40,6 +39,8 @@ const serverOptions: ServerOptions = {
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
 };
+/** Longer than any check takes, ms. */
+const drainGrace = 2_000;
 /** Far above what Envoy's workers open; each costs some KiB. */
 const maxConnections = 16_384;
 
@@ -50,9 +51,14 @@ const maxConnections = 16_384;
 export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
   const { certificates } = options;
   const server = createServer(certificates, (request, response) => {
+    // Draining: Envoy is to come back over another connection, and not to meet a closed one.
+    if (!server.listening) response.shouldKeepAlive = false;
     handle(options, request, response);
   });
   server.maxRequestsPerSocket = 0;
+  // Node drops the lines after the 2000th without a word, and a second cookie with them; here the
+  // size alone is the limit.
+  server.maxHeadersCount = 0;
   server.maxConnections = maxConnections;
   // Node hands CONNECT out beside the handler: it is no check. An Upgrade stays one.
   server.on('connect', (_request, socket) => {
@@ -65,7 +71,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
       return (server.address() as AddressInfo | null)?.port ?? options.port;
     },
     start: () => listen(server, options.port),
-    stop: () => closeServer(server),
+    stop: () => drain(server),
   };
 }
 
@@ -82,6 +88,13 @@ function createServer(
   certificates.onChange((certificate) => server.setSecureContext(certificate));
   server.once('listening', () => server.setSecureContext(certificates.current()));
   return server;
+}
+
+/** Checks under way are answered; connections that stay are cut. */
+async function drain(server: Server): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), drainGrace);
+  await closeServer(server);
+  clearTimeout(cut);
 }
 
 function handle(
