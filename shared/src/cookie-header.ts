@@ -63,8 +63,9 @@ export function withoutCookies(
     start = end + 1;
   }
   if (!taken) return header;
-  rest = rest?.slice(skipBlanks(rest, 0));
-  return rest === undefined || rest.trim() === '' ? undefined : rest;
+  // RFC 9113 §8.2.1: a field value neither begins nor ends with a blank.
+  const trimmed = trimBlanks(rest ?? '');
+  return trimmed === '' ? undefined : trimmed;
 }
 
 /** Whether one of the comma-separated parts between the bounds has a name of ours. */
