@@ -23,25 +23,58 @@ export interface AnswerSettings {
   readonly sendKind?: boolean;
 }
 
-/** The identity, and the request without our credentials (TRUST I13). */
+/** What the request's own headers become, so that no upstream sees our credentials (TRUST I13). */
+export interface CredentialChanges {
+  /** The Cookie header's new text, where something is left of it. */
+  readonly cookie: string | undefined;
+  /** One of few constant lists. */
+  readonly remove: readonly string[];
+}
+
+const unchanged: CredentialChanges = { cookie: undefined, remove: [] };
+const withoutCookie: CredentialChanges = { cookie: undefined, remove: ['cookie'] };
+const withoutBearer: CredentialChanges = { cookie: undefined, remove: ['authorization'] };
+const withoutBoth: CredentialChanges = { cookie: undefined, remove: ['cookie', 'authorization'] };
+
+export function credentialChanges(
+  facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
+  cookieName: string,
+): CredentialChanges {
+  const bearer = isBearer(facts.authorization);
+  if (facts.cookie === undefined) return bearer ? withoutBearer : unchanged;
+  const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
+  if (rest === undefined) return bearer ? withoutBoth : withoutCookie;
+  const { remove } = bearer ? withoutBearer : unchanged;
+  return { cookie: rest === facts.cookie ? undefined : rest, remove };
+}
+
+const none: readonly (readonly [string, string])[] = [];
+
+/** The optional identity headers. Where they are switched on they are always set, or a forged one would pass. */
+export function extraHeaders(
+  { session }: Allow,
+  { sendEmail, sendKind }: AnswerSettings,
+): readonly (readonly [name: string, value: string])[] {
+  if (!sendEmail && !sendKind) return none;
+  const extras: [string, string][] = [];
+  if (sendEmail) extras.push(['x-user-email', session?.email ?? '']);
+  if (sendKind) extras.push(['x-session-kind', session?.kind ?? '']);
+  return extras;
+}
+
+/** The identity, and the request without our credentials. */
 export function upstreamChanges(
   allow: Allow,
   facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
-  { cookieName, sendEmail, sendKind }: AnswerSettings,
+  answers: AnswerSettings,
 ): UpstreamChanges {
-  const { identity, session } = allow;
-  const { values } = identity;
-  const set: [string, string][] = identityHeaders.map((name, index) => [name, values[index] ?? '']);
-  // Like the three: where they are switched on they are always set, or a forged one would pass.
-  if (sendEmail) set.push(['x-user-email', session?.email ?? '']);
-  if (sendKind) set.push(['x-session-kind', session?.kind ?? '']);
-  const remove: string[] = [];
-  if (facts.cookie !== undefined) {
-    const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
-    if (rest === undefined) remove.push('cookie');
-    else if (rest !== facts.cookie) set.push(['cookie', rest]);
-  }
-  if (isBearer(facts.authorization)) remove.push('authorization');
+  const { values } = allow.identity;
+  const { cookie, remove } = credentialChanges(facts, answers.cookieName);
+  const set: (readonly [string, string])[] = [
+    ...identityHeaders.map((name, index) => [name, values[index] ?? ''] as const),
+    ...extraHeaders(allow, answers),
+  ];
+  if (cookie !== undefined) set.push(['cookie', cookie]);
   return { set, remove };
 }
 

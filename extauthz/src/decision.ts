@@ -68,6 +68,14 @@ export const denyReasons = {
     status: 403,
     detail: 'The session lacks a permission that the rule demands.',
   },
+  overloaded: {
+    status: 503,
+    detail: 'The check has more to do than it can. You are still logged in; try again.',
+  },
+  deadline_passed: {
+    status: 503,
+    detail: 'The check took too long to be trusted. You are still logged in; try again.',
+  },
   store_unavailable: {
     status: 503,
     detail: 'The session cannot be checked right now. You are still logged in; try again.',

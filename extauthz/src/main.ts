@@ -18,10 +18,8 @@ import { activityMetrics } from './activity-metrics.js';
 import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
 import { loadConfig, type Config } from './config.js';
-import { createEvents, type Events } from './events.js';
-import { forwardedHeadersWatch } from './forwarded-headers.js';
-import { grpcCheckServer } from './grpc/server.js';
-import { httpCheckServer } from './http/server.js';
+import { createEvents } from './events.js';
+import { listeners } from './listeners.js';
 import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
 import { isWritablePrimary } from './redis-role.js';
@@ -50,7 +48,7 @@ function assemble(
   withPolicy: ReturnType<typeof openPolicy>,
 ): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
-  const events = createEvents(registry, logger);
+  const events = createEvents(registry, logger, { logAllows: config.logAllows });
   const health = new Health();
   const redis = createRedis(
     config.redis,
@@ -74,19 +72,6 @@ function assemble(
     now: clock.now,
     onUsed: inUse.used,
   });
-  const answers = answerSettings(config);
-  const watchHeaders = forwardedHeadersWatch(() => {
-    logger.warn(
-      'no check over HTTP has brought a cookie, authorization, origin or sec-fetch header: does Envoy’s allowed_headers list them?',
-    );
-  });
-  const httpEvents: Events = {
-    ...events,
-    decided: (transport, facts, decision, seconds) => {
-      watchHeaders(facts);
-      events.decided(transport, facts, decision, seconds);
-    },
-  };
   const units: Unit[] = [
     redisLink(redis),
     clock,
@@ -94,8 +79,15 @@ function assemble(
     inUse,
     policy,
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, answers, authorize, events: httpEvents }),
-    grpcCheckServer({ port: config.grpcPort, answers, authorize, events, health }),
+    ...listeners({
+      config,
+      answers: answerSettings(config),
+      authorize,
+      events,
+      health,
+      logger,
+      monotonic,
+    }),
   ];
   return [
     units,

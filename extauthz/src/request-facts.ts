@@ -37,6 +37,22 @@ export interface InboundHeaders {
 
 type Name = Exclude<keyof InboundHeaders, 'imitatesIdentity'>;
 
+/** The names of `InboundHeaders`: both transports pick their lines by this list. */
+export const decisiveHeaders = [
+  'cookie',
+  'authorization',
+  'origin',
+  'accept',
+  'sec-fetch-site',
+  'sec-fetch-mode',
+  'sec-fetch-dest',
+  'sec-fetch-user',
+  'x-requested-with',
+  'access-control-request-method',
+  'x-request-id',
+  'traceparent',
+] as const satisfies readonly Name[];
+
 const identityNames = new Set<string>(inboundHeadersToStrip);
 const longestIdentityName = Math.max(...inboundHeadersToStrip.map((name) => name.length));
 
