@@ -45,6 +45,7 @@ interface EnvoyPorts {
   readonly envoyAdmin: number;
   readonly gateway: number;
   readonly extauthz: number;
+  readonly extauthzHealth: number;
   readonly api: number;
   readonly app: number;
 }
@@ -55,6 +56,9 @@ interface SocketAddress {
 interface Address {
   address: { socket_address: SocketAddress };
 }
+interface Endpoint extends Address {
+  health_check_config?: { port_value: number };
+}
 /** The part of Envoy's bootstrap that holds addresses. */
 interface Bootstrap {
   admin: Address;
@@ -62,7 +66,7 @@ interface Bootstrap {
     listeners: (Address & { name: string })[];
     clusters: {
       name: string;
-      load_assignment: { endpoints: { lb_endpoints: { endpoint: Address }[] }[] };
+      load_assignment: { endpoints: { lb_endpoints: { endpoint: Endpoint }[] }[] };
     }[];
   };
 }
@@ -78,6 +82,7 @@ function withPorts(parsed: unknown, ports: EnvoyPorts): Bootstrap {
     api: ports.api,
     app: ports.app,
   };
+  const health: Partial<Record<string, number>> = { extauthz: ports.extauthzHealth };
   for (const { name, address } of config.static_resources.listeners) {
     address.socket_address.port_value = known('listener', name, listeners);
   }
@@ -85,6 +90,8 @@ function withPorts(parsed: unknown, ports: EnvoyPorts): Bootstrap {
     for (const { lb_endpoints } of load_assignment.endpoints) {
       for (const { endpoint } of lb_endpoints) {
         endpoint.address.socket_address.port_value = known('cluster', name, clusters);
+        if (endpoint.health_check_config === undefined) continue;
+        endpoint.health_check_config.port_value = known('health of cluster', name, health);
       }
     }
   }

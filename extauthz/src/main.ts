@@ -10,18 +10,18 @@ import {
   managementServer,
   Registry,
   runUntilSignal,
+  type RedisConfig,
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
 import { activity } from './activity.js';
 import { activityMetrics } from './activity-metrics.js';
 import { authorizer } from './authorizer.js';
-import { loadConfig, type Config } from './config.js';
+import { currentRedisConfig, loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
 import { redisClock } from './redis-clock.js';
-import { isWritablePrimary } from './redis-role.js';
 import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
@@ -44,20 +44,23 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   const registry = new Registry();
   const events = createEvents(registry, logger);
   const health = new Health();
+  let lastGood = config.redis;
+  const currentRedis = (): RedisConfig => (lastGood = currentRedisConfig() ?? lastGood);
   const redis = createRedis(
     config.redis,
     { command: config.redisDeadline, connect: 1000 },
     logger.child({ unit: 'redis' }),
+    currentRedis,
   );
   const clock = redisClock(redis, systemClock);
-  const sessions = sessionReading({ config, redis, registry, logger, events });
+  const sessions = sessionReading({ config, redis, registry, logger, events, currentRedis });
   const inUse = activity({
     redis,
     idleSeconds: config.idleSeconds,
     now: monotonic,
     ...activityMetrics(registry),
   });
-  health.add('redis', () => isWritablePrimary(redis));
+  health.add('redis', sessions.isReady);
   const authorize = authorizer({
     reader: sessions.reader,
     keyForm: config.keyForm,
@@ -66,12 +69,18 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   });
   const { cookieName } = config;
   const units: Unit[] = [
+    ...sessions.units,
     redisLink(redis),
     clock,
-    ...sessions.units,
     inUse,
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, cookieName, authorize, events }),
+    httpCheckServer({
+      port: config.httpPort,
+      cookieName,
+      authorize,
+      events,
+      isDraining: () => health.draining,
+    }),
     grpcCheckServer({ port: config.grpcPort, cookieName, authorize, events, health }),
   ];
   return [

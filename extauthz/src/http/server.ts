@@ -21,6 +21,8 @@ export interface HttpCheckOptions {
   readonly cookieName: string;
   readonly authorize: Authorize;
   readonly events: Events;
+  /** From then on every answer closes its connection, so that Envoy goes elsewhere before we stop. */
+  readonly isDraining: () => boolean;
 }
 
 /** Above Envoy's 32 KiB and what it adds, so that this server never refuses what Envoy let in. */
@@ -63,7 +65,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
 }
 
 async function handle(
-  { cookieName, authorize, events }: HttpCheckOptions,
+  { cookieName, authorize, events, isDraining }: HttpCheckOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -78,6 +80,7 @@ async function handle(
   request.resume();
   const decision = await authorize(facts);
   events.decided('http', facts, decision, (performance.now() - arrived) / 1000);
+  if (isDraining()) response.shouldKeepAlive = false;
   writeDecision(response, decision, facts, cookieName);
 }
 
