@@ -65,6 +65,7 @@ export interface FailureRigOptions {
   readonly version?: '6.2';
   /** The admin's user; left out: the default one. */
   readonly admin?: { readonly name: string; readonly password: string };
+  readonly adminTls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 export async function startFailureRig(options: FailureRigOptions = {}): Promise<FailureRig> {
@@ -97,6 +98,7 @@ async function assemble(
   ends.push(() => redis.kill());
   const admin = new Redis(redis.port, '127.0.0.1', {
     ...(options.admin && { username: options.admin.name, password: options.admin.password }),
+    ...(options.adminTls && { tls: options.adminTls }),
   });
   admin.on('error', () => undefined);
   ends.push(() => admin.disconnect());
