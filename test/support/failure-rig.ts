@@ -134,8 +134,8 @@ export async function writeSession(
   admin: Redis,
   parts: Partial<Session> = {},
   ttl = 600,
+  id = newSessionId(),
 ): Promise<SessionId> {
-  const id = newSessionId();
   const seconds = Number((await admin.time())[0]);
   const session = someSession({ createdAt: seconds, expiresAt: seconds + ttl, ...parts });
   const expiry = (seconds + ttl) * 1000;

@@ -33,6 +33,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let latency = 0;
   const server: Server = createServer((client) => {
     const upstream = connect(targetPort, '127.0.0.1');
+    // As Redis and ioredis have it: else a reply waits for the acknowledgement of the one before.
+    client.setNoDelay(true);
+    upstream.setNoDelay(true);
     const [sent, received] = [record(), record()];
     client.on('data', (chunk: Buffer) => {
       sent.add(chunk);
