@@ -28,6 +28,12 @@ import { until } from './until.js';
 export const keyOf = (id: SessionId): string =>
   sessionKey('extauthz:session:', sessionHandle(id, 'hashed'));
 
+/** Failures of Redis are looked at on whichever this machine has and on the oldest that is supported. */
+export const redisVersions = [
+  ['Redis', {}],
+  ['Redis 6.2', { version: '6.2' }],
+] as const satisfies readonly (readonly [string, FailureRigOptions])[];
+
 /** A real Redis, a proxy in front of it, the built extauthz behind that, asked over both transports. */
 export interface FailureRig {
   readonly directory: string;
@@ -43,16 +49,14 @@ export interface FailureRig {
   http(id: SessionId): Promise<CheckAnswer>;
   grpc(id: SessionId): Promise<CheckAnswer>;
   /** The statuses over HTTP and gRPC. */
-  statuses(id: SessionId): Promise<readonly [number, number]>;
+  readonly statuses: (id: SessionId) => Promise<readonly [number, number]>;
   /** Asks until both say so; nothing but `expected` and `meanwhile` may come on the way. */
   turn(id: SessionId, expected: number, meanwhile?: readonly number[]): Promise<void>;
   /** Asks until the session is in memory. */
   remembered(id: SessionId): Promise<void>;
   /** A metric's value, 0 while it has none. `name{label="value"}` */
   metric(name: string): Promise<number>;
-  isReady(): Promise<boolean>;
-  /** Ends with the rig, the last one first. */
-  defer(end: () => unknown): void;
+  readonly isReady: () => Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -124,7 +128,6 @@ async function assemble(
     links: () => proxy.connections().filter(isLink),
     dataConnections: () => proxy.connections().filter((connection) => !isLink(connection)),
     write: (parts, ttl) => writeSession(admin, parts, ttl),
-    defer: (end) => void ends.push(end),
     close,
   };
 }
