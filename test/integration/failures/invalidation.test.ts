@@ -2,17 +2,18 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId, type SessionId } from '@sallyport/shared';
 import {
   keyOf,
+  redisVersions,
   startFailureRig,
   writeSession,
   type FailureRig,
 } from '../../support/failure-rig.js';
 import { until } from '../../support/until.js';
 
-describe.each([undefined, '6.2'] as const)('a revocation (Redis %s)', (version) => {
+describe.each(redisVersions)('a revocation in %s', (_name, options) => {
   let rig: FailureRig;
   beforeAll(async () => {
     rig = await startFailureRig({
-      ...(version === undefined ? {} : { version }),
+      ...options,
       env: () => ({ EXTAUTHZ_REDIS_DEADLINE_MS: '400' }),
     });
   });

@@ -1,19 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
-import { keyOf, startFailureRig, type FailureRig } from '../../support/failure-rig.js';
+import {
+  keyOf,
+  redisVersions,
+  startFailureRig,
+  type FailureRig,
+} from '../../support/failure-rig.js';
 import { until } from '../../support/until.js';
 
 /** Nobody listens there: the replica keeps its old data and serves it. */
 const nowhere = ['127.0.0.1', 1] as const;
 
-describe.each([undefined, '6.2'] as const)('a replica (%s) in the place of Redis', (version) => {
-  const withVersion = version === undefined ? {} : { version };
-
+describe.each(redisVersions)('a replica in the place of %s', (_name, options) => {
   describe('from the start', () => {
     let rig: FailureRig;
     beforeAll(async () => {
       const extraConfig = [`replicaof ${nowhere.join(' ')}`];
-      rig = await startFailureRig({ ...withVersion, redis: { extraConfig }, ready: false });
+      rig = await startFailureRig({ ...options, redis: { extraConfig }, ready: false });
     });
     afterAll(() => rig.close());
 
@@ -35,7 +38,7 @@ describe.each([undefined, '6.2'] as const)('a replica (%s) in the place of Redis
   describe('by demotion under an open connection', () => {
     let rig: FailureRig;
     beforeAll(async () => {
-      rig = await startFailureRig(withVersion);
+      rig = await startFailureRig(options);
     });
     afterAll(() => rig.close());
 
