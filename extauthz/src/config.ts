@@ -159,6 +159,22 @@ function certificateFiles(
   return undefined;
 }
 
+/**
+ * Redis's settings as they are now: a secret's or a certificate's file may have been replaced since
+ * the start. Undefined while they cannot be read, as in the middle of a rotation.
+ */
+export function currentRedisConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): RedisConfig | undefined {
+  try {
+    const { value } = parseEnv(z.object(redisVariables), withRedisAddress(env), rules);
+    const redis = redisConfig(value);
+    return 'problems' in redis ? undefined : redis.config;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The original's `REDIS_ADDR=host:port`. */
 function withRedisAddress(
   env: Readonly<Record<string, string | undefined>>,

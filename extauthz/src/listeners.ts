@@ -52,7 +52,12 @@ export function listeners(options: ListenersOptions): Unit[] {
   return [
     loop,
     ...(tls === undefined ? [] : [tls]),
-    httpCheckServer({ ...shared, events: httpEvents, port: config.httpPort }),
+    httpCheckServer({
+      ...shared,
+      events: httpEvents,
+      port: config.httpPort,
+      isDraining: () => health.draining,
+    }),
     grpcCheckServer({ ...shared, events, port: config.grpcPort, health }),
   ];
 }

@@ -10,6 +10,7 @@ import {
   managementServer,
   Registry,
   runUntilSignal,
+  type RedisConfig,
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
@@ -17,12 +18,11 @@ import { activity } from './activity.js';
 import { activityMetrics } from './activity-metrics.js';
 import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
-import { loadConfig, type Config } from './config.js';
+import { currentRedisConfig, loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { listeners } from './listeners.js';
 import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
-import { isWritablePrimary } from './redis-role.js';
 import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
@@ -50,20 +50,23 @@ function assemble(
   const registry = new Registry();
   const events = createEvents(registry, logger, { logAllows: config.logAllows });
   const health = new Health();
+  let lastGood = config.redis;
+  const currentRedis = (): RedisConfig => (lastGood = currentRedisConfig() ?? lastGood);
   const redis = createRedis(
     config.redis,
     { command: config.redisDeadline, connect: 1000 },
     logger.child({ unit: 'redis' }),
+    currentRedis,
   );
   const clock = redisClock(redis, systemClock);
-  const sessions = sessionReading({ config, redis, registry, logger, events });
+  const sessions = sessionReading({ config, redis, registry, logger, events, currentRedis });
   const inUse = activity({
     redis,
     idleSeconds: config.idleSeconds,
     now: monotonic,
     ...activityMetrics(registry),
   });
-  health.add('redis', () => isWritablePrimary(redis));
+  health.add('redis', sessions.isReady);
   const policy = withPolicy(events.policy);
   const authorize = authorizer({
     reader: sessions.reader,
@@ -73,9 +76,9 @@ function assemble(
     onUsed: inUse.used,
   });
   const units: Unit[] = [
+    ...sessions.units,
     redisLink(redis),
     clock,
-    ...sessions.units,
     inUse,
     policy,
     managementServer({ port: config.healthPort, health, registry }),

@@ -108,7 +108,7 @@ describe('HTTP, gRPC and the plain model', () => {
     now: () => 1_800_000_000_000,
   });
   const shared = { port: 0, answers: { cookieName }, admit: authorize, events };
-  const http = httpCheckServer(shared);
+  const http = httpCheckServer({ ...shared, isDraining: () => false });
   const grpc = grpcCheckServer({ ...shared, health: new Health() });
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   let checker: ReturnType<typeof grpcChecker>;

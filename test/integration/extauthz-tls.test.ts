@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { credentials } from '@grpc/grpc-js';
-import { issue, type Issued } from '../support/certificates.js';
+import { certificateAuthority, type Certificate } from '../support/certificates.js';
 import { grpcChecker, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { until } from '../support/until.js';
 
-const authority = issue('authority');
-const first = issue('first', authority);
-const second = issue('second', authority);
-const client = issue('client', authority);
-const stranger = issue('stranger', issue('another authority'));
+const authority = certificateAuthority('authority');
+const first = authority.issue({ name: 'first' });
+const second = authority.issue({ name: 'second' });
+const client = authority.issue({ name: 'client' });
+const stranger = certificateAuthority('another authority').issue({ name: 'stranger' });
 
 describe('extauthz with TLS', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
@@ -25,7 +25,7 @@ describe('extauthz with TLS', () => {
     writeFileSync(path(`${name}.new`), text);
     renameSync(path(`${name}.new`), path(name));
   };
-  const install = (pair: Issued): void => {
+  const install = (pair: Certificate): void => {
     put('key', pair.key);
     put('cert', pair.cert);
   };
@@ -54,7 +54,7 @@ describe('extauthz with TLS', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  const statusOverHttp = (port: number, own?: Issued): Promise<number> =>
+  const statusOverHttp = (port: number, own?: Certificate): Promise<number> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         {
@@ -74,7 +74,7 @@ describe('extauthz with TLS', () => {
       outgoing.end();
     });
 
-  const statusOverGrpc = async (port: number, own?: Issued): Promise<number> => {
+  const statusOverGrpc = async (port: number, own?: Certificate): Promise<number> => {
     const pem = (text?: string) => (text === undefined ? null : Buffer.from(text));
     const channel = credentials.createSsl(pem(authority.cert), pem(own?.key), pem(own?.cert));
     const checker = grpcChecker(port, channel);

@@ -27,6 +27,8 @@ export interface HttpCheckOptions {
   readonly admit: Admit;
   readonly events: Events;
   readonly certificates?: Certificates | undefined;
+  /** From then on every answer closes its connection, so that Envoy goes elsewhere before we stop. */
+  readonly isDraining: () => boolean;
 }
 
 const serverOptions: ServerOptions = {
@@ -52,8 +54,7 @@ const maxConnections = 16_384;
 export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
   const { certificates } = options;
   const server = createServer(certificates, (request, response) => {
-    // Draining: Envoy is to come back over another connection, and not to meet a closed one.
-    if (!server.listening) response.shouldKeepAlive = false;
+    if (options.isDraining()) response.shouldKeepAlive = false;
     handle(options, request, response);
   });
   server.maxRequestsPerSocket = 0;
