@@ -11,11 +11,25 @@ const healthCheck = {
   unhealthy_interval: '0.25s',
 };
 
-/** One more try at once, elsewhere: a check changes nothing, so repeating it is safe. */
+/** Another try at once, elsewhere: a check changes nothing, so repeating it is safe. */
 const retryPolicy = {
   retry_on: 'connect-failure,refused-stream,reset,unavailable',
   num_retries: 2,
+  retry_back_off: { base_interval: '0.005s', max_interval: '0.05s' },
+  retry_host_predicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      typed_config: {
+        '@type':
+          'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+      },
+    },
+  ],
+  host_selection_retry_max_attempts: 3,
 };
+
+/** Envoy's default lets only 3 checks of a cluster be repeated at a time. */
+const maxRetries = 1024;
 
 /**
  * What a deployment with several replicas needs beyond two endpoints: a check that lost its replica
@@ -26,12 +40,10 @@ export function harden(setup: EnvoySetup, filter: Filter, cluster: Cluster): voi
   const config = filter.typed_config;
   const grpc = (config['grpc_service'] as { envoy_grpc?: Tree } | undefined)?.envoy_grpc;
   const http = config['http_service'] as Tree | undefined;
-  const retryOn = {
-    retry_on: retryPolicy.retry_on,
-    num_retries: retryPolicy.num_retries,
-  };
-  if (grpc !== undefined) grpc['retry_policy'] ??= { ...retryOn };
-  if (http !== undefined) http['retry_policy'] ??= { ...retryOn };
+  if (grpc !== undefined) grpc['retry_policy'] ??= retryPolicy;
+  if (http !== undefined) http['retry_policy'] ??= retryPolicy;
+  const breakers = cluster['circuit_breakers'] as { thresholds?: Tree[] } | undefined;
+  for (const threshold of breakers?.thresholds ?? []) threshold['max_retries'] ??= maxRetries;
   cluster['health_checks'] ??= [
     setup.mode === 'http'
       ? { ...healthCheck, http_health_check: { path: '/readyz' } }
