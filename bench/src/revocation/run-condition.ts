@@ -48,7 +48,7 @@ export async function runCondition(
     batches += 1;
     if (cached) cachedBatches += 1;
     // A service without a cache need not be waited for a thousand times.
-    else if (cachedBatches === 0 && batches >= 3) patience = 0;
+    else if (cachedBatches === 0) patience = 0;
     linksMet += (await disturb(condition, disturbers)) ?? 0;
     const results = await Promise.all(
       indexes.map(async (index, at) => {

@@ -22,10 +22,16 @@ export const grpcHot: Scenario = {
       redisPort,
       cacheEntries: 0,
     });
-    const common = { protocol: 'grpc', redis, seed, sessions, namesUser: true } as const;
+    const noneOfRedis = { protocol: 'grpc', seed, sessions } as const;
+    const common = { ...noneOfRedis, redis, namesUser: true } as const;
     const rows = await measure(
       [
-        variant(bench, { ...common, name: 'grpc-js no-op', services: [noop], namesUser: false }),
+        variant(bench, {
+          ...noneOfRedis,
+          name: 'grpc-js no-op',
+          services: [noop],
+          namesUser: false,
+        }),
         variant(bench, { ...common, name: 'extauthz', services: [cached] }),
         variant(bench, { ...common, name: 'extauthz, cache off', services: [uncached] }),
       ],

@@ -30,11 +30,12 @@ export const httpHot: Scenario = {
       COOKIE_NAME: defaultSessionCookieName,
       KEY_PREFIX: originalKeyPrefix,
     });
-    const common = { protocol: 'http', redis, seed, sessions, namesUser: true } as const;
+    const noneOfRedis = { protocol: 'http', seed, sessions } as const;
+    const common = { ...noneOfRedis, redis, namesUser: true } as const;
     const rows = await measure(
       [
         variant(bench, {
-          ...common,
+          ...noneOfRedis,
           name: 'node:http no-op',
           services: [noop],
           namesUser: false,
