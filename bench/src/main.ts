@@ -4,7 +4,7 @@ import { baselinesHash, recordedHash } from './frozen.js';
 import { goalLine, isReached, type Goal } from './goals.js';
 import { describeMachine, root } from './machine.js';
 import { table, writeJson } from './report.js';
-import type { Scenario, Settings } from './scenario.js';
+import type { Scenario, ScenarioResult, Settings } from './scenario.js';
 import { suites } from './suites.js';
 import { onWorkbench } from './workbench.js';
 
@@ -52,11 +52,17 @@ async function runScenario(scenario: Scenario, settings: Settings): ReturnType<S
   const started = performance.now();
   const result = await onWorkbench(scenario.name, mostMinutes, (bench) =>
     scenario.run(bench, settings),
-  );
+  ).catch((error: unknown) => broken(scenario.name, error));
   for (const { title, rows } of result.tables) console.log(`\n${table(title, rows)}`);
   if (result.notes.length > 0) console.log(`\n${result.notes.join('\n')}`);
   console.log(`\n(${scenario.name}: ${((performance.now() - started) / 1000).toFixed(0)} s)`);
   return result;
+}
+
+/** A scenario that breaks is a missed goal, and the others still run. */
+function broken(name: string, error: unknown): ScenarioResult {
+  const invalid = (error as Error).message;
+  return { tables: [], notes: [], goals: [{ name, measured: NaN, atMost: 0, unit: '', invalid }] };
 }
 
 /** @throws Error when a baseline is not the recorded one: its figures would compare with nothing. */

@@ -35,6 +35,9 @@ export interface Measured {
   readonly total: number;
 }
 
+/** In a round so short that one in a thousand would be none. */
+const fewFailures = 3;
+
 /**
  * Interleaved rounds, A B C … and then C B A …, so that a drift of the machine meets all variants
  * alike. @throws Error when a variant fails more than one check in a thousand: it measured errors.
@@ -60,7 +63,7 @@ export async function measure(variants: readonly Variant[], timing: Timing): Pro
 async function oneRound({ name, load, parts }: Variant, milliseconds: number): Promise<Measured> {
   const result = await load.run({ milliseconds, pids: parts.map(([, pid]) => pid()) });
   const failures = Object.values(result.failures).reduce((a, b) => a + b, 0);
-  if (failures * 1000 > result.checks) {
+  if (failures > fewFailures && failures * 1000 > result.checks) {
     throw new Error(
       `${name}: ${failures} of ${result.checks} failed ${JSON.stringify(result.failures)}`,
     );
