@@ -65,7 +65,7 @@ export async function runCondition(
 }
 
 /** Whether checks of these sessions leave Redis alone (other load may cause a few reads). */
-async function areCached(
+export async function areCached(
   redis: BenchRedis,
   askers: readonly Asker[],
   ids: readonly string[],
@@ -84,7 +84,7 @@ async function pauseUpTo(milliseconds: number): Promise<void> {
   if (milliseconds > 0) await pause(milliseconds);
 }
 
-function askerOf(service: Service): Asker {
+export function askerOf(service: Service): Asker {
   return httpAsker({
     protocol: 'http',
     port: service.httpPort,
