@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { banner } from './banner.js';
@@ -31,20 +31,30 @@ async function run(command: Command & { kind: 'run' }): Promise<number> {
   const logLevel = process.env['LOG_LEVEL'] ?? 'info';
   console.log(`starting, logs in ${join(directory, 'logs')}\n`);
   let stack: Stack | undefined;
+  let keep = ['logs'];
   try {
     const { signal } = interrupted;
     stack = await startStack({ mode, ports, directory, logLevel, progress: printed, signal });
-    return command.smoke ? await smoke(stack) : await serve(stack, interrupted.settled);
+    if (!command.smoke) return await serve(stack, interrupted.settled);
+    const passed = await smoke(stack);
+    keep = passed ? [] : ['logs'];
+    return passed ? 0 : 1;
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
     console.error('\nstopped before it was ready');
     return 130;
   } finally {
     await stack?.stop();
-    // They hold this run's secrets; the logs stay.
-    rmSync(join(directory, 'redis'), { recursive: true, force: true });
-    rmSync(join(directory, 'envoy.json'), { force: true });
+    // All but the logs holds this run's secrets and sessions.
+    removeAllBut(keep, directory);
   }
+}
+
+function removeAllBut(kept: readonly string[], directory: string): void {
+  for (const name of readdirSync(directory).filter((entry) => !kept.includes(entry))) {
+    rmSync(join(directory, name), { recursive: true });
+  }
+  if (kept.length === 0) rmdirSync(directory);
 }
 
 async function choosePorts(smoke: boolean): Promise<Ports> {
@@ -67,11 +77,11 @@ async function serve(stack: Stack, interrupted: Promise<string>): Promise<number
   return 1;
 }
 
-async function smoke(stack: Stack): Promise<number> {
+async function smoke(stack: Stack): Promise<boolean> {
   console.log(`\nSmoke test at ${stack.origin}, ext_authz over ${stack.mode}\n`);
   const passed = await runSmoke(smokeSteps(stack.origin), (line) => console.log(line));
   console.log(passed ? '\nAll well.' : `\nFAILED. The logs stay in ${stack.logDirectory}`);
-  return passed ? 0 : 1;
+  return passed;
 }
 
 const printed: StackProgress = {

@@ -1,6 +1,14 @@
-import { sessionHandle, type Clock, type SessionKeyForm } from '@sallyport/shared';
-import { check, type SessionLookup } from './check.js';
+import {
+  sessionHandle,
+  type Clock,
+  type Session,
+  type SessionHandle,
+  type SessionKeyForm,
+} from '@sallyport/shared';
+import { decide, preCheck, type SessionLookup } from './check.js';
 import type { Decision } from './decision.js';
+import type { Policy } from './policy.js';
+import type { Route } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
 import type { SessionReader } from './session-reader.js';
 
@@ -9,20 +17,41 @@ export type Authorize = (facts: RequestFacts) => Decision | Promise<Decision>;
 
 const notAsked: SessionLookup = { outcome: 'not_asked' };
 
-export function authorizer(options: {
-  reader: SessionReader;
-  keyForm: SessionKeyForm;
+export interface AuthorizerOptions {
+  readonly reader: SessionReader;
+  readonly keyForm: SessionKeyForm;
+  /** The rules in force; asked once per check, so that a reload never meets half a check. */
+  readonly policy: () => Policy;
   /** The store's clock, epoch milliseconds. */
-  now: Clock;
-}): Authorize {
-  const { reader, keyForm, now } = options;
+  readonly now: Clock;
+  /** Told of every allowed use of a session. */
+  readonly onUsed?: (handle: SessionHandle, session: Session, now: number) => void;
+}
+
+export function authorizer({ reader, keyForm, policy, now, onUsed }: AuthorizerOptions): Authorize {
+  const finish = (
+    facts: RequestFacts,
+    route: Route,
+    handle: SessionHandle,
+    lookup: SessionLookup,
+  ): Decision => {
+    const time = now();
+    const decision = decide(facts, route, lookup, time);
+    if (decision.outcome === 'allow' && decision.session !== undefined) {
+      onUsed?.(handle, decision.session, time);
+    }
+    return decision;
+  };
   return (facts) => {
     const { credential } = facts;
-    if (credential.outcome !== 'one' || facts.imitatesIdentity)
-      return check(facts, notAsked, now());
-    const lookup = reader.find(sessionHandle(credential.id, keyForm));
+    const route = preCheck(facts, policy());
+    if (credential.outcome !== 'one' || !route.needsSession) {
+      return decide(facts, route, notAsked, now());
+    }
+    const handle = sessionHandle(credential.id, keyForm);
+    const lookup = reader.find(handle);
     return lookup instanceof Promise
-      ? lookup.then((answer) => check(facts, answer, now()))
-      : check(facts, lookup, now());
+      ? lookup.then((answer) => finish(facts, route, handle, answer))
+      : finish(facts, route, handle, lookup);
   };
 }

@@ -16,9 +16,10 @@ import {
   type RedisConfig,
 } from '@sallyport/shared/runtime';
 import { z } from 'zod';
+import { edgeSettings, edgeVariables, type EdgeSettings } from './edge-settings.js';
 
 /** Every setting of extauthz. */
-export interface Config {
+export interface Config extends EdgeSettings {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly healthPort: number;
@@ -28,6 +29,10 @@ export interface Config {
   readonly redis: RedisConfig;
   /** How long one read of a session may take before the answer is 503, ms. */
   readonly redisDeadline: number;
+  /** Sessions kept in memory; 0 asks Redis for every check. */
+  readonly cacheEntries: number;
+  /** As the gateway has it: when activity is worth telling. */
+  readonly idleSeconds: number;
   /** How long readiness is off before the listeners close, ms. */
   readonly drainWait: number;
   readonly drainDeadline: number;
@@ -44,6 +49,8 @@ const schema = z.object({
     .default('hashed'),
   SESSION_COOKIE_NAME: z.string().default(defaultSessionCookieName),
   EXTAUTHZ_REDIS_DEADLINE_MS: whole(150, { min: 10, max: 400, unit: 'milliseconds' }),
+  SESSION_CACHE_MAX_ENTRIES: whole(100_000, { min: 0, max: 10_000_000, unit: 'sessions' }),
+  EXTAUTHZ_SESSION_TTL_SECONDS: whole(1800, { min: 60, max: 86_400, unit: 'seconds' }),
   EXTAUTHZ_DRAIN_WAIT_MS: whole(5000, { min: 0, max: 60_000, unit: 'milliseconds' }),
   EXTAUTHZ_DRAIN_DEADLINE_MS: whole(20_000, { min: 100, max: 120_000, unit: 'milliseconds' }),
   LOG_LEVEL: z
@@ -52,6 +59,7 @@ const schema = z.object({
     })
     .default('info'),
   ...redisVariables,
+  ...edgeVariables,
 });
 
 const rules = {
@@ -61,17 +69,12 @@ const rules = {
     HTTP_PORT: 'EXTAUTHZ_HTTP_PORT',
     HEALTH_PORT: 'EXTAUTHZ_HEALTH_PORT',
     SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
+    SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
   },
   secrets: ['REDIS_PASSWORD', 'REDIS_URL'],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'REDIS_'],
   // The gateway's, often set for both services in one place.
-  alsoKnown: [
-    'REDIS_ADDR',
-    'EXTAUTHZ_SESSION_TTL_SECONDS',
-    'SESSION_TTL_SECONDS',
-    'SESSION_ABSOLUTE_TTL_SECONDS',
-    'REDIS_REVOCATION_ACKS',
-  ],
+  alsoKnown: ['REDIS_ADDR', 'SESSION_ABSOLUTE_TTL_SECONDS', 'REDIS_REVOCATION_ACKS'],
 };
 
 /** @throws ConfigError with every problem at once. */
@@ -86,10 +89,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   if (prefixProblem) problems.push(`EXTAUTHZ_SESSION_KEY_PREFIX: ${prefixProblem}.`);
   const cookieProblem = cookieNameProblem(value.SESSION_COOKIE_NAME);
   if (cookieProblem) problems.push(`SESSION_COOKIE_NAME: ${cookieProblem}.`);
+  const edge = edgeSettings(value);
+  problems.push(...edge.problems);
   if (problems.length > 0 || 'problems' in redis) throw new ConfigError(problems);
   return {
-    warnings,
+    warnings: [...warnings, ...edge.warnings],
     config: {
+      ...edge.settings,
       httpPort: value.EXTAUTHZ_HTTP_PORT,
       grpcPort: value.EXTAUTHZ_GRPC_PORT,
       healthPort: value.EXTAUTHZ_HEALTH_PORT,
@@ -98,6 +104,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       keyForm: value.SESSION_KEY_FORM,
       redis: redis.config,
       redisDeadline: value.EXTAUTHZ_REDIS_DEADLINE_MS,
+      cacheEntries: value.SESSION_CACHE_MAX_ENTRIES,
+      idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
       drainWait: value.EXTAUTHZ_DRAIN_WAIT_MS,
       drainDeadline: value.EXTAUTHZ_DRAIN_DEADLINE_MS,
       logLevel: value.LOG_LEVEL,

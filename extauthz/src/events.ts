@@ -1,11 +1,13 @@
 import { Counter, Gauge, Histogram, type Logger, type Registry } from '@sallyport/shared/runtime';
 import { denyReasons, type Decision } from './decision.js';
+import { policyEvents, type PolicyEvents } from './policy-events.js';
 import type { RequestFacts } from './request-facts.js';
 
 export type Transport = 'http' | 'grpc';
 
 /** Business events: a metric and a log line each, labels only from fixed sets. */
 export interface Events {
+  readonly policy: PolicyEvents;
   /** @param seconds from arrival to decision */
   readonly decided: (
     transport: Transport,
@@ -62,19 +64,25 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     registers,
   }).setToCurrentTime();
 
+  const policy = policyEvents(registry, logger);
+
   return {
+    policy,
     decided(transport, facts, decision, seconds) {
-      const reason = decision.outcome === 'allow' ? 'session' : decision.reason;
+      const reason = decision.outcome === 'allow' ? decision.basis : decision.reason;
       decisions.inc({ outcome: decision.outcome, reason, transport });
       duration.observe({ transport }, seconds);
+      if (decision.shadow !== undefined) policy.shadowed(decision.shadow);
       if (decision.outcome === 'allow') return;
       logger.info(
         {
           reason: decision.reason,
+          rule: decision.rule,
           status: denyReasons[decision.reason].status,
           method: facts.method.slice(0, 16),
           path: facts.path.slice(0, maxLoggedPath),
           requestId: facts.requestId?.slice(0, 64),
+          traceparent: facts.headers.traceparent?.slice(0, 64),
           transport,
         },
         'denied',

@@ -1,4 +1,4 @@
-import { identityHeaderValues, type Session } from '@sallyport/shared';
+import type { Session } from '@sallyport/shared';
 
 /** What an upstream is told of a session, prepared once and kept as long as the session is cached. */
 export interface Identity {
@@ -8,6 +8,11 @@ export interface Identity {
   encoded?: Uint8Array;
 }
 
-export function identityOf(session: Session): Identity {
-  return { values: identityHeaderValues(session) };
+export function identityOf(
+  session: Pick<Session, 'userId' | 'roles' | 'permissions'>,
+  joiner: { joined(names: readonly string[]): string } = { joined: (names) => names.join(',') },
+): Identity {
+  return {
+    values: [session.userId, joiner.joined(session.roles), joiner.joined(session.permissions)],
+  };
 }

@@ -13,14 +13,19 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { activity } from './activity.js';
+import { activityMetrics } from './activity-metrics.js';
+import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
 import { loadConfig, type Config } from './config.js';
-import { createEvents } from './events.js';
+import { createEvents, type Events } from './events.js';
+import { forwardedHeadersWatch } from './forwarded-headers.js';
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
+import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
-import { redisSessionReader } from './redis-session-reader.js';
 import { isWritablePrimary } from './redis-role.js';
+import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -29,16 +34,20 @@ async function main(): Promise<number> {
   const { config, warnings } = loadConfig();
   const logger = createLogger({ name: 'extauthz', level: config.logLevel });
   for (const warning of warnings) logger.warn(warning);
+  const policy = openPolicy(config);
   if (values['check-config']) {
     process.stdout.write('The configuration is good.\n');
     return 0;
   }
-  return runUntilSignal(...assemble(config, logger));
+  return runUntilSignal(...assemble(config, logger, policy));
 }
+
+type Logger = ReturnType<typeof createLogger>;
 
 function assemble(
   config: Config,
-  logger: ReturnType<typeof createLogger>,
+  logger: Logger,
+  withPolicy: ReturnType<typeof openPolicy>,
 ): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
   const events = createEvents(registry, logger);
@@ -49,21 +58,44 @@ function assemble(
     logger.child({ unit: 'redis' }),
   );
   const clock = redisClock(redis, systemClock);
-  const reader = redisSessionReader({
+  const sessions = sessionReading({ config, redis, registry, logger, events });
+  const inUse = activity({
     redis,
-    prefix: config.keyPrefix,
-    onError: events.redisError,
-    onCorrupt: events.corruptRecord,
+    idleSeconds: config.idleSeconds,
+    now: monotonic,
+    ...activityMetrics(registry),
   });
   health.add('redis', () => isWritablePrimary(redis));
-  const authorize = authorizer({ reader, keyForm: config.keyForm, now: clock.now });
-  const { cookieName } = config;
+  const policy = withPolicy(events.policy);
+  const authorize = authorizer({
+    reader: sessions.reader,
+    keyForm: config.keyForm,
+    policy: policy.current,
+    now: clock.now,
+    onUsed: inUse.used,
+  });
+  const answers = answerSettings(config);
+  const watchHeaders = forwardedHeadersWatch(() => {
+    logger.warn(
+      'no check over HTTP has brought a cookie, authorization, origin or sec-fetch header: does Envoy’s allowed_headers list them?',
+    );
+  });
+  const httpEvents: Events = {
+    ...events,
+    decided: (transport, facts, decision, seconds) => {
+      watchHeaders(facts);
+      events.decided(transport, facts, decision, seconds);
+    },
+  };
   const units: Unit[] = [
     redisLink(redis),
     clock,
+    ...sessions.units,
+    inUse,
+    policy,
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, cookieName, authorize, events }),
-    grpcCheckServer({ port: config.grpcPort, cookieName, authorize, events, health }),
+    httpCheckServer({ port: config.httpPort, answers, authorize, events: httpEvents }),
+    grpcCheckServer({ port: config.grpcPort, answers, authorize, events, health }),
   ];
   return [
     units,
@@ -74,6 +106,19 @@ function assemble(
       deadline: config.drainDeadline,
     },
   ];
+}
+
+function answerSettings({
+  cookieName,
+  origins,
+  loginUrl,
+  sendEmail,
+  sendKind,
+}: Config): AnswerSettings {
+  const publicOrigin = origins.own;
+  const login =
+    loginUrl === undefined || publicOrigin === undefined ? undefined : { loginUrl, publicOrigin };
+  return { cookieName, login, sendEmail, sendKind };
 }
 
 /** First to start, last to stop: a check under way still needs it. Starts without waiting for Redis. */

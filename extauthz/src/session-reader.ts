@@ -1,8 +1,19 @@
 import type { SessionHandle } from '@sallyport/shared';
 import type { SessionLookup } from './check.js';
 
-/** Reads the writer's hash. Never rejects: an error is the outcome `unavailable`. */
+/** Finds the writer's hash. Never rejects: an error is the outcome `unavailable`. */
 export interface SessionReader {
   /** At once where it is known already: no promise on the hot path. */
   find(handle: SessionHandle): SessionLookup | Promise<SessionLookup>;
+}
+
+export interface TimedLookup {
+  readonly lookup: SessionLookup;
+  /** Until when a found session may be used without asking again: monotonic, ms. */
+  readonly deadline: number;
+}
+
+/** Reads it from the store, every time. Never rejects. */
+export interface TimedSessionReader {
+  read(handle: SessionHandle): Promise<TimedLookup>;
 }

@@ -4,6 +4,7 @@ import { closeServer, listen, type Unit } from '@sallyport/shared/runtime';
 
 export interface GatewayServer extends Unit {
   readonly port: number;
+  readonly listening: boolean;
 }
 
 /** Above Envoy's 32 KiB and what it adds, so that this server never refuses what Envoy let in. */
@@ -25,6 +26,9 @@ export function gatewayServer(port: number, listener: RequestListener): GatewayS
     name: 'gateway server',
     get port() {
       return (server.address() as AddressInfo | null)?.port ?? port;
+    },
+    get listening() {
+      return server.listening;
     },
     start: () => listen(server, port),
     stop: () => closeServer(server),

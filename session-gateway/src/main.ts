@@ -84,11 +84,14 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     events,
   });
 
+  const server = gatewayServer(config.port, app);
+  health.add('gateway server', () => server.listening);
+  // Alive, and not ready, while it waits for Redis.
   const units: Unit[] = [
-    redisLink(redis, config.redisPatience, logger),
     managementServer({ port: config.managementPort, health, registry }),
+    redisLink(redis, config.redisPatience, logger),
     metadata(idps, logger),
-    gatewayServer(config.port, app),
+    server,
   ];
   return [
     units,
@@ -101,7 +104,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   ];
 }
 
-/** First to start, last to stop. A gateway without Redis could only say no, so it does not start. */
+/** Stops after the listener. A gateway without Redis could only say no, so it does not start. */
 function redisLink(redis: RedisConnection, patience: number, logger: Logger): Unit {
   return {
     name: 'redis',

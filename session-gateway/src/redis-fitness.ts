@@ -43,7 +43,8 @@ export function judge(info: string): RedisFitness {
   const version = field('redis_version');
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
   const problems: string[] = [];
-  if (major < 6 || (major === 6 && minor < 2)) {
+  const isNewEnough = major > 6 || (major === 6 && minor >= 2);
+  if (!isNewEnough) {
     problems.push(`Redis ${version} is too old. Use 6.2 or newer.`);
   }
   if (field('role') !== 'master') {

@@ -35,7 +35,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
       const end = header.indexOf(';', equals);
       found = {
         outcome: 'one',
-        value: header.slice(equals + 1, end === -1 ? undefined : end).trim(),
+        value: trimBlanks(header.slice(equals + 1, end === -1 ? undefined : end)),
       };
     }
   }
@@ -59,7 +59,12 @@ export function withoutCookies(
 
 function nameOf(pair: string): string {
   const equals = pair.indexOf('=');
-  return (equals === -1 ? pair : pair.slice(0, equals)).trim();
+  return trimBlanks(equals === -1 ? pair : pair.slice(0, equals));
+}
+
+/** Space and tab only: what `trim` takes beyond them belongs to the value. */
+function trimBlanks(text: string): string {
+  return text.slice(skipBlanks(text, 0), lastNonBlank(text, text.length - 1) + 1);
 }
 
 function skipBlanks(text: string, from: number): number {

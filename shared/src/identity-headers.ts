@@ -1,5 +1,3 @@
-import type { Session } from './session.js';
-
 /**
  * The identity headers an upstream may trust, and nothing else. An allow always carries all three,
  * empty if need be: Envoy lets a client's own copy through where the answer omits one (TRUST §0,
@@ -15,10 +13,3 @@ export const inboundHeadersToStrip = [
   'x-session-kind',
   'x-identity-jwt',
 ] as const;
-
-/** The values for an allowed request, in the order of {@link identityHeaders}. */
-export function identityHeaderValues(
-  session: Pick<Session, 'userId' | 'roles' | 'permissions'>,
-): readonly [string, string, string] {
-  return [session.userId, session.roles.join(','), session.permissions.join(',')];
-}

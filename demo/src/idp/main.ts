@@ -30,10 +30,7 @@ app.use((_request, response, next) => {
   });
   next();
 });
-app.use(
-  '/assets',
-  express.static(fileURLToPath(new URL('../../src/idp/assets/', import.meta.url))),
-);
+app.use('/assets', express.static(fileURLToPath(new URL('../../public/idp/', import.meta.url))));
 app.use(interactionRoutes(provider));
 app.use(provider.callback());
 await listenOnLoopback(app, config.port);

@@ -1,4 +1,4 @@
-import { denial, upstreamChanges } from '../answer.js';
+import { denialOf, upstreamChanges, type AnswerSettings } from '../answer.js';
 import type { Decision } from '../decision.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { CheckResponse, HeaderValueOption } from './messages.js';
@@ -11,6 +11,7 @@ const unavailable = 14;
 const unauthenticated = 16;
 
 const rpcCodes = {
+  302: unauthenticated,
   400: invalidArgument,
   401: unauthenticated,
   403: permissionDenied,
@@ -27,16 +28,16 @@ const overwriteIfExistsOrAdd = 2;
 export function checkResponseOf(
   decision: Decision,
   facts: RequestFacts,
-  cookieName: string,
+  settings: AnswerSettings,
 ): CheckResponse {
   if (decision.outcome === 'deny') {
-    const { status, headers, body } = denial(decision.reason);
+    const { status, headers, body } = denialOf(decision, facts, settings);
     return {
       status: { code: rpcCodes[status], message: decision.reason },
       denied_response: { status: { code: status }, headers: headers.map(option), body },
     };
   }
-  const { set, remove } = upstreamChanges(decision, facts, cookieName);
+  const { set, remove } = upstreamChanges(decision, facts, settings);
   return {
     status: { code: ok },
     ok_response: { headers: set.map(option), headers_to_remove: remove },

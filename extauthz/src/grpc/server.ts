@@ -10,6 +10,7 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Health, Unit } from '@sallyport/shared/runtime';
+import type { AnswerSettings } from '../answer.js';
 import type { Authorize } from '../authorizer.js';
 import type { Events } from '../events.js';
 import { factsOfCheckRequest } from './check-request.js';
@@ -22,7 +23,7 @@ export interface GrpcCheckServer extends Unit {
 
 export interface GrpcCheckOptions {
   readonly port: number;
-  readonly cookieName: string;
+  readonly answers: AnswerSettings;
   readonly authorize: Authorize;
   readonly events: Events;
   readonly health: Health;
@@ -73,11 +74,11 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
 function checkHandler({
   authorize,
   events,
-  cookieName,
+  answers,
 }: GrpcCheckOptions): handleUnaryCall<CheckRequest, CheckResponse> {
   return (call, callback) => {
     const arrived = performance.now();
-    const facts = factsOfCheckRequest(call.request, cookieName);
+    const facts = factsOfCheckRequest(call.request, answers.cookieName);
     if (facts === undefined) {
       callback({ code: status.INVALID_ARGUMENT, details: 'the check carries no HTTP request' });
       return;
@@ -85,7 +86,7 @@ function checkHandler({
     Promise.resolve(authorize(facts)).then(
       (decision) => {
         events.decided('grpc', facts, decision, (performance.now() - arrived) / 1000);
-        callback(null, checkResponseOf(decision, facts, cookieName));
+        callback(null, checkResponseOf(decision, facts, answers));
       },
       (error: unknown) => {
         // No verdict: Envoy's status_on_error answers the client.

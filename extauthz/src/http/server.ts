@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { closeServer, listen, type Unit } from '@sallyport/shared/runtime';
-import { denial, upstreamChanges } from '../answer.js';
+import { denial, denialOf, upstreamChanges, type AnswerSettings } from '../answer.js';
 import type { Authorize } from '../authorizer.js';
 import { deny, type Decision } from '../decision.js';
 import type { Events } from '../events.js';
@@ -18,7 +18,7 @@ export interface HttpCheckServer extends Unit {
 
 export interface HttpCheckOptions {
   readonly port: number;
-  readonly cookieName: string;
+  readonly answers: AnswerSettings;
   readonly authorize: Authorize;
   readonly events: Events;
 }
@@ -44,7 +44,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
       handle(options, request, response).catch((error: unknown) => {
         options.events.failed('http', error);
         if (!response.headersSent)
-          writeDecision(response, deny('store_unavailable'), undefined, '');
+          writeDecision(response, deny('store_unavailable'), undefined, options.answers);
         else response.destroy();
       });
     },
@@ -63,7 +63,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
 }
 
 async function handle(
-  { cookieName, authorize, events }: HttpCheckOptions,
+  { answers, authorize, events }: HttpCheckOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -72,13 +72,13 @@ async function handle(
     request.method ?? '',
     request.url ?? '',
     inboundHeaders(request.rawHeaders),
-    cookieName,
+    answers.cookieName,
   );
   // The body is never read: a check decides on headers.
   request.resume();
   const decision = await authorize(facts);
   events.decided('http', facts, decision, (performance.now() - arrived) / 1000);
-  writeDecision(response, decision, facts, cookieName);
+  writeDecision(response, decision, facts, answers);
 }
 
 /** From the raw lines: Node's own view drops a repeated Authorization silently. */
@@ -94,11 +94,11 @@ function writeDecision(
   response: ServerResponse,
   decision: Decision,
   facts: RequestFacts | undefined,
-  cookieName: string,
+  answers: AnswerSettings,
 ): void {
   response.sendDate = false;
   if (decision.outcome === 'allow' && facts !== undefined) {
-    const { set, remove } = upstreamChanges(decision, facts, cookieName);
+    const { set, remove } = upstreamChanges(decision, facts, answers);
     const headers = set.flat();
     if (remove.length > 0) headers.push('x-envoy-auth-headers-to-remove', remove.join(','));
     headers.push('content-length', '0');
@@ -106,9 +106,10 @@ function writeDecision(
     response.end();
     return;
   }
-  const { status, headers, body } = denial(
-    decision.outcome === 'deny' ? decision.reason : 'store_unavailable',
-  );
+  const { status, headers, body } =
+    decision.outcome === 'deny' && facts !== undefined
+      ? denialOf(decision, facts, answers)
+      : denial('store_unavailable');
   response.writeHead(status, [
     ...headers.flat(),
     'content-length',

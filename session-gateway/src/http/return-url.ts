@@ -25,7 +25,10 @@ export function safeReturnUrl(text: string | undefined, publicOrigin: string): s
   if (!isPath && text !== publicOrigin && !text.startsWith(`${publicOrigin}/`)) return undefined;
   const url = ourUrl(text, publicOrigin);
   if (url === undefined || url.pathname.startsWith('//')) return undefined;
-  if (isGatewayRoute(url.pathname)) return undefined;
+  const decoded = decodeFully(url.pathname);
+  if (decoded.includes('\\') || hasAsciiControl(decoded) || isGatewayRoute(decoded)) {
+    return undefined;
+  }
   return ourUrl(url.href, publicOrigin)?.href === url.href ? url.href : undefined;
 }
 
@@ -50,21 +53,22 @@ function ourUrl(text: string, publicOrigin: string): URL | undefined {
 
 /** Browsers drop tab, CR and LF anywhere and read a backslash as a slash; nobody means either. */
 function hasForbiddenCharacter(text: string): boolean {
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    if (code < 0x20 || (code >= 0x7f && code <= 0x9f) || character === '\\') return true;
-    if (code === 0x2028 || code === 0x2029 || code === 0xfeff) return true;
-    if (code >= 0xd800 && code <= 0xdfff) return true;
+  if (text.includes('\\') || hasAsciiControl(text)) return true;
+  return /[\u0080-\u009f\u2028\u2029\ufeff\p{Surrogate}]/u.test(text);
+}
+
+function hasAsciiControl(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code === 0x7f) return true;
   }
   return false;
 }
 
-/** Judged as the most generous server might read it: decoded until it stands still, no case, no `;x`. */
-function isGatewayRoute(pathname: string): boolean {
-  let path = pathname;
-  for (let decoded = decodeOnce(path); decoded !== path; decoded = decodeOnce(path)) path = decoded;
+/** Judged as the most generous server might read it: no case, no `;x`, dots resolved once more. */
+function isGatewayRoute(decodedPath: string): boolean {
   const segments: string[] = [];
-  for (const raw of path.toLowerCase().split(/[/\\]/)) {
+  for (const raw of decodedPath.toLowerCase().split('/')) {
     const segment = raw.replace(/[;?#].*$/s, '').trim();
     if (segment === '..') segments.pop();
     else if (segment !== '' && segment !== '.') segments.push(segment);
@@ -73,8 +77,10 @@ function isGatewayRoute(pathname: string): boolean {
   return gatewayTrees.some((tree) => plain === tree || plain.startsWith(`${tree}/`));
 }
 
-function decodeOnce(path: string): string {
-  return path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+/** Percent-decoded until it stands still, byte by byte: only its ASCII characters matter here. */
+function decodeFully(path: string): string {
+  const decoded = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
+  return decoded === path ? path : decodeFully(decoded);
 }

@@ -150,7 +150,10 @@ async function discover(registration: IdpRegistration): Promise<client.Configura
     client.enableNonRepudiationChecks(configuration);
     return configuration;
   } catch (error) {
-    throw asIdentityProviderError(error);
+    const { code, detail } = asIdentityProviderError(error);
+    // Metadata that does not hold, such as another issuer's, is no failure of whoever logs in.
+    const kind = code === 'idp_unreachable' ? code : 'idp_unsuitable';
+    throw new IdentityProviderError(kind, detail, { cause: error });
   }
 }
 

@@ -20,8 +20,9 @@ export function encodeReaderRecord(session: NewSession): Pairs {
   const fields = encodeSession({
     ...grants,
     kind,
-    createdAt: 0,
-    expiresAt: 0,
+    // Placeholders: the store sets both times, these only have to be well-formed.
+    createdAt: 1,
+    expiresAt: 1,
     permVersion: firstVersion,
     ...(email === undefined ? {} : { email }),
   });

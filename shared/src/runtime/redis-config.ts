@@ -57,8 +57,8 @@ export function redisConfig(
     );
   }
   if (problems.length > 0) return { problems };
-  const username = url?.username ? decodeURIComponent(url.username) : env.REDIS_USERNAME;
-  const password = url?.password ? decodeURIComponent(url.password) : env.REDIS_PASSWORD;
+  const username = url?.username ? decoded(url.username) : env.REDIS_USERNAME;
+  const password = url?.password ? decoded(url.password) : env.REDIS_PASSWORD;
   return {
     config: {
       nodes,
@@ -81,11 +81,23 @@ function parseUrl(text: string | undefined, problems: string[]): URL | undefined
     return undefined;
   }
   const url = new URL(text);
+  if ([url.username, url.password].some((part) => decoded(part) === undefined)) {
+    problems.push('REDIS_URL: the user or the password is not percent-encoded correctly.');
+    return undefined;
+  }
   if (!/^\/?[0-9]{0,2}$/.test(url.pathname)) {
     problems.push('REDIS_URL: the path must be a database index such as /0.');
     return undefined;
   }
   return url;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function parseNodes(
@@ -102,11 +114,11 @@ function parseNodes(
   }
   return env.REDIS_CLUSTER_NODES.split(',').flatMap((text) => {
     const [, host, digits] = /^\s*([^\s,]+):([0-9]{1,5})\s*$/.exec(text) ?? [];
-    if (host === undefined || digits === undefined) {
+    if (host === undefined || digits === undefined || Number(digits) > 65535) {
       problems.push('REDIS_CLUSTER_NODES: must be a comma-separated list of host:port.');
       return [];
     }
-    return [{ host, port: Number(digits) }];
+    return [{ host: host.replace(/^\[|\]$/g, ''), port: Number(digits) }];
   });
 }
 

@@ -4,6 +4,8 @@ import type { RedisConfig } from './redis-config.js';
 
 export type RedisConnection = Redis | Cluster;
 
+const retryInterval = 100;
+
 export interface RedisTimeouts {
   /** How long one command may take before its caller is told it cannot know, ms. */
   readonly command: number;
@@ -24,7 +26,36 @@ export function createRedis(
   timeouts: RedisTimeouts,
   logger: Logger,
 ): RedisConnection {
-  const options: RedisOptions = {
+  const options = redisOptions(config, timeouts);
+  const redis =
+    config.mode === 'cluster'
+      ? new Cluster([...config.nodes], {
+          redisOptions: options,
+          enableOfflineQueue: false,
+          enableReadyCheck: false,
+          lazyConnect: true,
+          clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
+        })
+      : new Redis({ ...options, ...config.nodes[0] });
+  logLinkState(redis, logger);
+  return redis;
+}
+
+/**
+ * A connection that lives once: it never reconnects and re-sends nothing, for a caller whose state
+ * ends with it. Not connected until `connect()`.
+ */
+export function openRedisOnce(config: RedisConfig, timeouts: RedisTimeouts): Redis {
+  return new Redis({
+    ...redisOptions(config, timeouts),
+    ...config.nodes[0],
+    retryStrategy: () => null,
+    autoResubscribe: false,
+  });
+}
+
+function redisOptions(config: RedisConfig, timeouts: RedisTimeouts): RedisOptions {
+  return {
     lazyConnect: true,
     enableOfflineQueue: false,
     enableReadyCheck: false,
@@ -41,17 +72,6 @@ export function createRedis(
     ...(config.tls === undefined ? {} : { tls: { ...config.tls } }),
     retryStrategy: (attempt) => Math.min(50 * attempt, 200),
   };
-  const redis =
-    config.mode === 'cluster'
-      ? new Cluster([...config.nodes], {
-          redisOptions: options,
-          enableOfflineQueue: false,
-          lazyConnect: true,
-          clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
-        })
-      : new Redis({ ...options, ...config.nodes[0] });
-  logLinkState(redis, logger);
-  return redis;
 }
 
 /** One line when the link goes and one when it is back, however many attempts lie between. */
@@ -81,16 +101,17 @@ export function beginConnecting(redis: RedisConnection): void {
 /** Connects, trying for at most `patience` ms. @throws Error with the last reason. */
 export async function connectOrFail(redis: RedisConnection, patience: number): Promise<void> {
   let lastReason = 'no answer';
-  redis.on('error', (error: Error) => (lastReason = error.message));
-  beginConnecting(redis);
-  const attempts = Math.ceil(patience / 100);
-  for (let attempt = 0; attempt < attempts; attempt += 1) {
+  const remember = (error: Error): void => void (lastReason = error.message);
+  redis.on('error', remember);
+  await redis.connect().catch(remember);
+  for (let waited = 0; waited < patience; waited += retryInterval) {
     try {
       await redis.ping();
+      redis.off('error', remember);
       return;
     } catch (error) {
-      if (redis.status === 'ready') lastReason = (error as Error).message;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (redis.status === 'ready') remember(error as Error);
+      await new Promise((resolve) => setTimeout(resolve, retryInterval));
     }
   }
   redis.disconnect();

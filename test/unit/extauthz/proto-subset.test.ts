@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import { loadSync } from '@grpc/proto-loader';
@@ -19,7 +20,7 @@ function load(folders: readonly string[]): protobuf.Root {
     if (target.startsWith('google/protobuf/')) return protobuf.util.path.resolve('', target);
     for (const folder of folders) {
       const path = join(folder, target);
-      if (require('node:fs').existsSync(path)) return path;
+      if (existsSync(path)) return path;
     }
     return target;
   };
@@ -56,10 +57,10 @@ describe('the proto subset against the official definitions', () => {
     );
   });
 
-  it.each(all.filter((item) => item instanceof protobuf.Type).map((type) => [type.fullName, type]))(
-    '%s has only official fields, by name, number, type and label',
-    (name, type) => {
-      const reference = theirs.lookupType(name);
+  it.each(all.filter((item) => item instanceof protobuf.Type))(
+    '$fullName has only official fields, by name, number, type and label',
+    (type) => {
+      const reference = theirs.lookupType(type.fullName);
       expect(type.fieldsArray.length).toBeGreaterThan(0);
       for (const field of type.fieldsArray) {
         const counterpart = reference.fields[field.name];
@@ -68,17 +69,17 @@ describe('the proto subset against the official definitions', () => {
     },
   );
 
-  it.each(all.filter((item) => item instanceof protobuf.Enum).map((item) => [item.fullName, item]))(
-    '%s has only official values',
-    (name, item) => {
-      expect(theirs.lookupEnum(name).values).toMatchObject(item.values);
+  it.each(all.filter((item) => item instanceof protobuf.Enum))(
+    '$fullName has only official values',
+    (item) => {
+      expect(theirs.lookupEnum(item.fullName).values).toMatchObject(item.values);
     },
   );
 
   it('has the official method, path and types', () => {
     const path = (root: protobuf.Root) => {
       const { Check } = root.lookupService('envoy.service.auth.v3.Authorization').methods;
-      const resolved = Check?.resolve();
+      const resolved = Check?.resolve() as protobuf.Method | undefined;
       return [
         Check?.fullName,
         resolved?.resolvedRequestType?.fullName,

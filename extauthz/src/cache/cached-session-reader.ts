@@ -1,0 +1,135 @@
+import type { SessionHandle } from '@sallyport/shared';
+import type { SessionLookup } from '../check.js';
+import type { SessionReader, TimedLookup, TimedSessionReader } from '../session-reader.js';
+import { SessionCache } from './session-cache.js';
+
+/** The part of the invalidation link that a read depends on. */
+export interface Trust {
+  readonly isTrusted: (now: number) => boolean;
+  readonly generation: () => number;
+}
+
+export interface CacheEvents {
+  readonly hit: () => void;
+  readonly miss: () => void;
+  /** A read that a change crossed. */
+  readonly crossed: () => void;
+  readonly flush: () => void;
+}
+
+export interface CachedSessionReader extends SessionReader {
+  readonly invalidate: (handle: SessionHandle) => void;
+  readonly flush: () => void;
+  readonly size: () => number;
+  readonly negatives: () => number;
+}
+
+interface Read {
+  readonly lookup: Promise<TimedLookup>;
+  readonly generation: number;
+  /** An invalidation, a flush or a new link crossed it: its answer may be older than the change. */
+  dirty: boolean;
+}
+
+const absent: SessionLookup = { outcome: 'absent' };
+
+/**
+ * Sessions from memory while the link is trusted, else from Redis (DESIGN §3, ATTACKS 1–7).
+ *
+ * A read is registered before it is sent: an invalidation that overtakes its reply would otherwise
+ * be lost, and the stale session would stay (ATTACKS 4).
+ */
+export function cachedSessionReader(options: {
+  source: TimedSessionReader;
+  maxEntries: number;
+  trust: Trust;
+  /** Monotonic, ms. */
+  now: () => number;
+  events: CacheEvents;
+}): CachedSessionReader {
+  const { source, trust, now, events } = options;
+  const cache = new SessionCache(options.maxEntries);
+  const reads = new Map<SessionHandle, Read>();
+
+  const flush = (): void => {
+    for (const read of reads.values()) read.dirty = true;
+    cache.clear();
+    events.flush();
+  };
+
+  const begin = (handle: SessionHandle): Read => {
+    const read: Read = {
+      // Deferred by a microtask so that the read is registered before its first byte is written.
+      lookup: Promise.resolve().then(() => source.read(handle)),
+      generation: trust.generation(),
+      dirty: false,
+    };
+    reads.set(handle, read);
+    return read;
+  };
+
+  const finish = (handle: SessionHandle, read: Read, answer: TimedLookup): void => {
+    if (reads.get(handle) === read) reads.delete(handle);
+    if (read.dirty || read.generation !== trust.generation() || !trust.isTrusted(now())) return;
+    if (answer.lookup.outcome === 'found') {
+      const { session, identity } = answer.lookup;
+      cache.set(handle, { outcome: 'found', session, identity, deadline: answer.deadline });
+    } else if (answer.lookup.outcome === 'absent') {
+      cache.setAbsent(handle, now());
+    }
+  };
+
+  const readOnce = async (handle: SessionHandle): Promise<{ read: Read; answer: TimedLookup }> => {
+    const read = begin(handle);
+    const answer = await read.lookup;
+    finish(handle, read, answer);
+    return { read, answer };
+  };
+
+  const readThrough = async (handle: SessionHandle): Promise<SessionLookup> => {
+    const first = await readOnce(handle);
+    if (!isOutdated(first.read, first.answer)) return first.answer.lookup;
+    events.crossed();
+    // Sent after the change was reported, so it cannot be older than the change.
+    return (await readOnce(handle)).answer.lookup;
+  };
+
+  const joined = async (handle: SessionHandle, running: Read): Promise<SessionLookup> => {
+    const answer = await running.lookup;
+    return isOutdated(running, answer) ? readThrough(handle) : answer.lookup;
+  };
+
+  return {
+    find(handle) {
+      if (!trust.isTrusted(now())) {
+        // What is kept was reported by a link that is in doubt now.
+        if (cache.size + cache.negatives > 0) flush();
+        // Nobody would mark it dirty, so nobody may join it either.
+        return source.read(handle).then((answer) => answer.lookup);
+      }
+      const known = cache.get(handle, now());
+      if (known !== undefined) {
+        events.hit();
+        return known === 'absent' ? absent : known;
+      }
+      events.miss();
+      const running = reads.get(handle);
+      return running !== undefined && !running.dirty && running.generation === trust.generation()
+        ? joined(handle, running)
+        : readThrough(handle);
+    },
+    invalidate(handle) {
+      cache.delete(handle);
+      const read = reads.get(handle);
+      if (read !== undefined) read.dirty = true;
+    },
+    flush,
+    size: () => cache.size,
+    negatives: () => cache.negatives,
+  };
+}
+
+/** Whether a change crossed the read, so that asking again may give another answer. */
+function isOutdated(read: Read, answer: TimedLookup): boolean {
+  return read.dirty && answer.lookup.outcome !== 'unavailable';
+}

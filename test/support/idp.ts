@@ -1,0 +1,159 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createMemoryAdapter } from '@sallyport/demo/idp/memory-adapter';
+import type { Configuration, JWK } from 'oidc-provider';
+
+export const idpClient = {
+  id: 'gateway-under-test',
+  secret: 'canary-client-secret-7Qm2',
+} as const;
+
+/** A real OpenID provider in this process, on 127.0.0.1. */
+export interface TestIdp {
+  readonly issuer: string;
+  /** Who logs in next; the interaction is finished without a form. */
+  nextSubject: string;
+  /** Set to have the next interactions end in this error, such as `access_denied`. */
+  nextError: string | undefined;
+  /** Answers a request in the provider's place, if it returns true. */
+  intercept: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Requests so far whose path is this one. */
+  count(path: string): number;
+  /** Every code and token issued: what no log and no key may hold. */
+  readonly issued: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function startIdp(options: {
+  redirectUris: readonly string[];
+  postLogoutRedirectUris: readonly string[];
+}): Promise<TestIdp> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const { Provider } = await import('oidc-provider');
+  const provider = new Provider(issuer, configuration(options));
+  const issued: string[] = [];
+  const paths: string[] = [];
+  provider.on('grant.success', (ctx) => {
+    issued.push(...Object.values(ctx.oidc.params ?? {}).filter(isSecret));
+    issued.push(...Object.values(ctx.body as Record<string, unknown>).filter(isSecret));
+  });
+  const idp: TestIdp = {
+    issuer,
+    nextSubject: 'auth0|ada',
+    nextError: undefined,
+    intercept: () => false,
+    count: (path) => paths.filter((seen) => seen === path).length,
+    issued,
+    close: () => closeServer(server),
+  };
+  const handle = provider.callback();
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.url?.split('?', 1)[0] ?? '';
+    paths.push(path);
+    if (idp.intercept(request, response)) return;
+    if (!path.startsWith('/interaction/')) {
+      void handle(request, response);
+      return;
+    }
+    finishInteraction(request, response).catch((error: unknown) => {
+      response.writeHead(500).end(String(error));
+    });
+  });
+
+  async function finishInteraction(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (idp.nextError !== undefined) {
+      await provider.interactionFinished(request, response, { error: idp.nextError });
+      return;
+    }
+    const { params } = await provider.interactionDetails(request, response);
+    const accountId = idp.nextSubject;
+    const grant = new provider.Grant({ accountId, clientId: String(params['client_id']) });
+    grant.addOIDCScope(String(params['scope']));
+    await provider.interactionFinished(
+      request,
+      response,
+      { login: { accountId }, consent: { grantId: await grant.save() } },
+      { mergeWithLastSubmission: false },
+    );
+  }
+  return idp;
+}
+
+function configuration(options: {
+  redirectUris: readonly string[];
+  postLogoutRedirectUris: readonly string[];
+}): Configuration {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const key = { ...(privateKey.export({ format: 'jwk' }) as JWK), kid: 'k1', use: 'sig' };
+  return {
+    adapter: createMemoryAdapter(),
+    jwks: { keys: [{ ...key, alg: 'RS256' }] },
+    clients: [
+      {
+        client_id: idpClient.id,
+        client_secret: idpClient.secret,
+        redirect_uris: [...options.redirectUris],
+        post_logout_redirect_uris: [...options.postLogoutRedirectUris],
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+    ],
+    findAccount: (_ctx, sub) => ({
+      accountId: sub,
+      claims: () => ({
+        sub,
+        name: 'Ada “<Lovelace>”',
+        email: 'ada@example.org',
+        email_verified: true,
+        picture: 'https://example.org/ada.png',
+      }),
+    }),
+    claims: { openid: ['sub'], profile: ['name', 'picture'], email: ['email', 'email_verified'] },
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    pkce: { required: () => true },
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      revocation: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource: autoSubmit },
+    },
+    renderError: (ctx, out) => {
+      ctx.type = 'html';
+      ctx.body = `provider error: ${out.error} ${out.error_description ?? ''}`;
+    },
+    cookies: { keys: [randomBytes(32).toString('base64url')] },
+    ttl: {
+      AuthorizationCode: 60,
+      AccessToken: 600,
+      IdToken: 600,
+      RefreshToken: 3600,
+      Interaction: 600,
+      Session: 3600,
+      Grant: 3600,
+    },
+  };
+}
+
+function autoSubmit(ctx: { type: string; body: unknown }, form: string): undefined {
+  ctx.type = 'html';
+  ctx.body = `<!doctype html><title>Sign out?</title>${form}`;
+}
+
+function isSecret(value: unknown): value is string {
+  // Not `Bearer`, a scope or a grant type.
+  return typeof value === 'string' && /^[A-Za-z0-9._~-]{40,}$/.test(value);
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
