@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     seed: chosen.seed,
     quick: chosen.short,
     timing: chosen.short
-      ? { rounds: 3, roundMs: 700, warmUpMs: 800 }
+      ? { rounds: 3, roundMs: 700, warmUpMs: 3_000, warmUpChecks: 15_000 }
       : { rounds: 9, roundMs: 5_000, warmUpMs: 6_000 },
   };
   const baselines = checkedBaselines();

@@ -1,4 +1,4 @@
-import { identityHeaders, identityHeaderValues, inboundHeadersToStrip } from '@sallyport/shared';
+import { inboundHeadersToStrip } from '@sallyport/shared';
 import { sessionAt } from '../../src/load/sessions.js';
 import type { GeneratedRequest } from './generator.js';
 import type { HeaderLines } from './upstream.js';
@@ -22,8 +22,10 @@ export function judgeHeaders(
 ): HeaderFindings {
   const expected = new Map<string, string>();
   if (isChecked(request.path)) {
-    const values = identityHeaderValues(sessionAt(request.session, 1, 1));
-    identityHeaders.forEach((name, index) => expected.set(name, values[index] ?? ''));
+    const { userId, roles, permissions } = sessionAt(request.session, 1, 1);
+    expected.set('x-user-id', userId);
+    expected.set('x-roles', roles.join(','));
+    expected.set('x-permissions', permissions.join(','));
   }
   let foreign = 0;
   for (const [name, value] of lines) {
