@@ -16,6 +16,7 @@ const connections = 64;
 /** Of the last pass over all sessions, how many had to come from the cache for the figure to count. */
 const cachedShare = 0.99;
 const mostPasses = 5;
+const mostAttempts = 20;
 
 export const memory: Scenario = {
   name: 'memory',
@@ -81,7 +82,12 @@ async function askForAll(service: Service, seed: string, count: number): Promise
     while (next < count) {
       const index = next;
       next += 1;
-      const { status } = await ask(asker, sessionIdAt(seed, index));
+      let status = 0;
+      // A 503 is "cannot know right now": on a busy machine some reads miss their deadline.
+      for (let attempt = 0; attempt < mostAttempts && status !== 200; attempt += 1) {
+        ({ status } = await ask(asker, sessionIdAt(seed, index)));
+        if (status !== 200 && status !== 503) break;
+      }
       if (status !== 200) throw new Error(`session ${index} was answered ${status}`);
     }
     asker.close();
