@@ -52,7 +52,7 @@ module.exports = {
       comment: 'The decision and its neighbours import no adapter.',
       severity: 'error',
       from: {
-        path: '(extauthz/src/(check|decision|policy|request-facts)|session-gateway/src/(http/(return-url|same-origin)|oidc/(token-set|authorization-request)))\\.ts$',
+        path: '(extauthz/src/(check|csrf|decision|navigation|path|pattern|policy|policy-file|request-facts|rule|rule-tree)|session-gateway/src/(http/(return-url|same-origin)|oidc/(token-set|authorization-request)))\\.ts$',
       },
       to: {
         path: 'node_modules/(ioredis|express|openid-client|@grpc|pino|prom-client)/|^shared/src/runtime/',

@@ -8,10 +8,14 @@ import { answering } from './readiness.js';
 
 export type Mode = 'http' | 'grpc';
 
+type ExtauthzPort = 'extauthzHttp' | 'extauthzGrpc' | 'extauthzHealth';
+
 interface EnvoyOptions {
   readonly binary: string;
   readonly mode: Mode;
   readonly ports: Ports;
+  /** Of further extauthz beside the one in `ports`. */
+  readonly moreExtauthz?: readonly Pick<Ports, ExtauthzPort>[];
   readonly directory: string;
   readonly logFile: string;
   readonly env: Readonly<Record<string, string>>;
@@ -23,10 +27,14 @@ interface EnvoyOptions {
 export function startEnvoy(options: EnvoyOptions): Promise<ChildProcess> {
   const shipped = new URL(`../../envoy/envoy-${options.mode}.yaml`, import.meta.url);
   const configFile = join(options.directory, 'envoy.json');
-  const config = withPorts(parse(readFileSync(fileURLToPath(shipped), 'utf8'), { merge: true }), {
-    ...options.ports,
-    extauthz: options.mode === 'http' ? options.ports.extauthzHttp : options.ports.extauthzGrpc,
-  });
+  const config = withPorts(
+    parse(readFileSync(fileURLToPath(shipped), 'utf8'), { merge: true }),
+    options.ports,
+    [options.ports, ...(options.moreExtauthz ?? [])].map((ports) => ({
+      check: options.mode === 'http' ? ports.extauthzHttp : ports.extauthzGrpc,
+      health: ports.extauthzHealth,
+    })),
+  );
   writeFileSync(configFile, JSON.stringify(config, undefined, 2));
   return startChild({
     name: 'envoy',
@@ -40,20 +48,14 @@ export function startEnvoy(options: EnvoyOptions): Promise<ChildProcess> {
   });
 }
 
-interface EnvoyPorts {
-  readonly ingress: number;
-  readonly envoyAdmin: number;
-  readonly gateway: number;
-  readonly extauthz: number;
-  readonly api: number;
-  readonly app: number;
-}
-
 interface SocketAddress {
   port_value: number;
 }
 interface Address {
   address: { socket_address: SocketAddress };
+}
+interface Endpoint extends Address {
+  health_check_config?: { port_value: number };
 }
 /** The part of Envoy's bootstrap that holds addresses. */
 interface Bootstrap {
@@ -62,19 +64,22 @@ interface Bootstrap {
     listeners: (Address & { name: string })[];
     clusters: {
       name: string;
-      load_assignment: { endpoints: { lb_endpoints: { endpoint: Address }[] }[] };
+      load_assignment: { endpoints: { lb_endpoints: { endpoint: Endpoint }[] }[] };
     }[];
   };
 }
 
 /** @throws Error when the file lacks a part or has one nobody knows the port of. */
-function withPorts(parsed: unknown, ports: EnvoyPorts): Bootstrap {
+function withPorts(
+  parsed: unknown,
+  ports: Ports,
+  extauthz: readonly { readonly check: number; readonly health: number }[],
+): Bootstrap {
   const config = structuredClone(parsed) as Bootstrap;
   config.admin.address.socket_address.port_value = ports.envoyAdmin;
   const listeners: Partial<Record<string, number>> = { ingress: ports.ingress };
   const clusters: Partial<Record<string, number>> = {
     'session-gateway': ports.gateway,
-    extauthz: ports.extauthz,
     api: ports.api,
     app: ports.app,
   };
@@ -82,13 +87,26 @@ function withPorts(parsed: unknown, ports: EnvoyPorts): Bootstrap {
     address.socket_address.port_value = known('listener', name, listeners);
   }
   for (const { name, load_assignment } of config.static_resources.clusters) {
-    for (const { lb_endpoints } of load_assignment.endpoints) {
-      for (const { endpoint } of lb_endpoints) {
+    for (const locality of load_assignment.endpoints) {
+      if (name === 'extauthz') {
+        locality.lb_endpoints = extauthz.flatMap((replica) =>
+          locality.lb_endpoints.map(({ endpoint }) => ({ endpoint: at(endpoint, replica) })),
+        );
+        continue;
+      }
+      for (const { endpoint } of locality.lb_endpoints) {
         endpoint.address.socket_address.port_value = known('cluster', name, clusters);
       }
     }
   }
   return config;
+}
+
+function at(endpoint: Endpoint, { check, health }: { check: number; health: number }): Endpoint {
+  const moved = structuredClone(endpoint);
+  moved.address.socket_address.port_value = check;
+  if (moved.health_check_config !== undefined) moved.health_check_config.port_value = health;
+  return moved;
 }
 
 function known(kind: string, name: string, ports: Partial<Record<string, number>>): number {

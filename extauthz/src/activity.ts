@@ -3,6 +3,8 @@ import type { RedisConnection, Unit } from '@sallyport/shared/runtime';
 
 /** How often what was collected is sent, ms. */
 const batchInterval = 200;
+/** After a loss: what is not remembered as sent comes again with every request, ms. */
+const lossPause = 1_000;
 /** More than this waiting means that Redis does not keep up: the rest is dropped, not kept. */
 const maxWaiting = 5_000;
 /** Entries the stream is trimmed to, about. */
@@ -37,6 +39,7 @@ export function activity(options: ActivityOptions): Activity {
   let rotatedAt = options.now();
   const waiting = new Set<SessionHandle>();
   let sending: Promise<void> | undefined;
+  let notBefore = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
   /** Two half-interval generations: a handle is remembered for half an interval to one interval. */
@@ -53,18 +56,24 @@ export function activity(options: ActivityOptions): Activity {
       pipeline.xadd(activityStreamKey, 'NOMKSTREAM', 'MAXLEN', '~', streamLength, '*', 'h', handle);
     }
     const results = await pipeline.exec().catch(() => null);
-    const lost = handles.filter((_handle, index) => results?.[index]?.[0] !== null);
+    // No error and no id: the stream is not there, so nobody was told.
+    const isSent = (result?: [error: Error | null, id: unknown]): boolean =>
+      result !== undefined && result[0] === null && result[1] !== null;
+    const lost = handles.filter((_handle, index) => !isSent(results?.[index]));
     for (const handle of lost) {
       recent.delete(handle);
       earlier.delete(handle);
     }
-    if (lost.length > 0) options.onDropped(lost.length);
+    if (lost.length > 0) {
+      options.onDropped(lost.length);
+      notBefore = options.now() + lossPause;
+    }
     if (lost.length < handles.length) options.onSent(handles.length - lost.length);
   };
 
   const flush = (): void => {
     rotate();
-    if (waiting.size === 0 || sending !== undefined) return;
+    if (waiting.size === 0 || sending !== undefined || options.now() < notBefore) return;
     const handles = [...waiting];
     waiting.clear();
     sending = send(handles).finally(() => (sending = undefined));

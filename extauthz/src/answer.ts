@@ -1,6 +1,8 @@
 import { identityHeaders, isGatewayCookie, withoutCookies } from '@sallyport/shared';
-import { denyReasons, type Allow, type DenyReason } from './decision.js';
 import { isBearer } from './credential.js';
+import type { Allow, Deny } from './decision.js';
+import { denial, type Denial } from './denial.js';
+import { pageFor, type LoginSettings } from './navigation.js';
 import type { RequestFacts } from './request-facts.js';
 
 /** What an allowed request's headers become; the dialects only write it down. */
@@ -11,62 +13,72 @@ export interface UpstreamChanges {
   readonly remove: readonly string[];
 }
 
-/** The identity, and the request without our credentials (TRUST I13). */
+export { denial, type Denial };
+
+export interface AnswerSettings {
+  readonly cookieName: string;
+  /** Where a person is sent to log in; undefined answers programs and people alike. */
+  readonly login?: LoginSettings | undefined;
+  readonly sendEmail?: boolean;
+  readonly sendKind?: boolean;
+}
+
+/** What the request's own headers become, so that no upstream sees our credentials (TRUST I13). */
+export interface CredentialChanges {
+  /** The Cookie header's new text, where something is left of it. */
+  readonly cookie: string | undefined;
+  /** One of few constant lists. */
+  readonly remove: readonly string[];
+}
+
+const unchanged: CredentialChanges = { cookie: undefined, remove: [] };
+const withoutCookie: CredentialChanges = { cookie: undefined, remove: ['cookie'] };
+const withoutBearer: CredentialChanges = { cookie: undefined, remove: ['authorization'] };
+const withoutBoth: CredentialChanges = { cookie: undefined, remove: ['cookie', 'authorization'] };
+
+export function credentialChanges(
+  facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
+  cookieName: string,
+): CredentialChanges {
+  const bearer = isBearer(facts.authorization);
+  if (facts.cookie === undefined) return bearer ? withoutBearer : unchanged;
+  const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
+  if (rest === undefined) return bearer ? withoutBoth : withoutCookie;
+  const { remove } = bearer ? withoutBearer : unchanged;
+  return { cookie: rest === facts.cookie ? undefined : rest, remove };
+}
+
+const none: readonly (readonly [string, string])[] = [];
+
+/** The optional identity headers. Where they are switched on they are always set, or a forged one would pass. */
+export function extraHeaders(
+  { session }: Allow,
+  { sendEmail, sendKind }: AnswerSettings,
+): readonly (readonly [name: string, value: string])[] {
+  if (!sendEmail && !sendKind) return none;
+  const extras: [string, string][] = [];
+  if (sendEmail) extras.push(['x-user-email', session?.email ?? '']);
+  if (sendKind) extras.push(['x-session-kind', session?.kind ?? '']);
+  return extras;
+}
+
+/** The identity, and the request without our credentials. */
 export function upstreamChanges(
   allow: Allow,
   facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
-  cookieName: string,
+  answers: AnswerSettings,
 ): UpstreamChanges {
   const { values } = allow.identity;
-  const set: [string, string][] = identityHeaders.map((name, index) => [name, values[index] ?? '']);
-  const remove: string[] = [];
-  if (facts.cookie !== undefined) {
-    const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
-    if (rest === undefined) remove.push('cookie');
-    else if (rest !== facts.cookie) set.push(['cookie', rest]);
-  }
-  if (isBearer(facts.authorization)) remove.push('authorization');
+  const { cookie, remove } = credentialChanges(facts, answers.cookieName);
+  const set: (readonly [string, string])[] = [
+    ...identityHeaders.map((name, index) => [name, values[index] ?? ''] as const),
+    ...extraHeaders(allow, answers),
+  ];
+  if (cookie !== undefined) set.push(['cookie', cookie]);
   return { set, remove };
 }
 
-/** A denial as the client sees it. */
-export interface Denial {
-  readonly status: 400 | 401 | 403 | 503;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  /** RFC 9457 problem. */
-  readonly body: string;
-}
-
-const titles = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  503: 'Service Unavailable',
-} as const;
-
-function makeDenial(reason: DenyReason): Denial {
-  const { status, detail } = denyReasons[reason];
-  const headers: [string, string][] = [
-    ['content-type', 'application/problem+json'],
-    ['cache-control', 'no-store'],
-  ];
-  // RFC 9110 §11.6.1: a 401 names a challenge. Bearer opens no password box in a browser.
-  if (status === 401) headers.push(['www-authenticate', 'Bearer realm="sallyport"']);
-  if (status === 503) headers.push(['retry-after', '1']);
-  const body = JSON.stringify({
-    type: 'about:blank',
-    title: titles[status],
-    status,
-    reason,
-    detail,
-  });
-  return { status, headers, body };
-}
-
-const denials = new Map(
-  (Object.keys(denyReasons) as DenyReason[]).map((reason) => [reason, makeDenial(reason)]),
-);
-
-export function denial(reason: DenyReason): Denial {
-  return denials.get(reason) ?? makeDenial(reason);
+/** What a client is told of a denial. */
+export function denialOf(decision: Deny, facts: RequestFacts, settings: AnswerSettings): Denial {
+  return pageFor(decision.reason, facts, settings.login) ?? denial(decision.reason, decision.rule);
 }

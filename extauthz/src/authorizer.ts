@@ -5,8 +5,10 @@ import {
   type SessionHandle,
   type SessionKeyForm,
 } from '@sallyport/shared';
-import { check, type SessionLookup } from './check.js';
+import { decide, preCheck, type SessionLookup } from './check.js';
 import type { Decision } from './decision.js';
+import type { Policy } from './policy.js';
+import type { Route } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
 import type { SessionReader } from './session-reader.js';
 
@@ -18,27 +20,38 @@ const notAsked: SessionLookup = { outcome: 'not_asked' };
 export interface AuthorizerOptions {
   readonly reader: SessionReader;
   readonly keyForm: SessionKeyForm;
+  /** The rules in force; asked once per check, so that a reload never meets half a check. */
+  readonly policy: () => Policy;
   /** The store's clock, epoch milliseconds. */
   readonly now: Clock;
   /** Told of every allowed use of a session. */
-  readonly onAllowed?: (handle: SessionHandle, session: Session, now: number) => void;
+  readonly onUsed?: (handle: SessionHandle, session: Session, now: number) => void;
 }
 
-export function authorizer({ reader, keyForm, now, onAllowed }: AuthorizerOptions): Authorize {
-  const decide = (facts: RequestFacts, handle: SessionHandle, lookup: SessionLookup): Decision => {
+export function authorizer({ reader, keyForm, policy, now, onUsed }: AuthorizerOptions): Authorize {
+  const finish = (
+    facts: RequestFacts,
+    route: Route,
+    handle: SessionHandle,
+    lookup: SessionLookup,
+  ): Decision => {
     const time = now();
-    const decision = check(facts, lookup, time);
-    if (decision.outcome === 'allow') onAllowed?.(handle, decision.session, time);
+    const decision = decide(facts, route, lookup, time);
+    if (decision.outcome === 'allow' && decision.session !== undefined) {
+      onUsed?.(handle, decision.session, time);
+    }
     return decision;
   };
   return (facts) => {
     const { credential } = facts;
-    if (credential.outcome !== 'one' || facts.imitatesIdentity)
-      return check(facts, notAsked, now());
+    const route = preCheck(facts, policy());
+    if (credential.outcome !== 'one' || !route.needsSession) {
+      return decide(facts, route, notAsked, now());
+    }
     const handle = sessionHandle(credential.id, keyForm);
     const lookup = reader.find(handle);
     return lookup instanceof Promise
-      ? lookup.then((answer) => decide(facts, handle, answer))
-      : decide(facts, handle, lookup);
+      ? lookup.then((answer) => finish(facts, route, handle, answer))
+      : finish(facts, route, handle, lookup);
   };
 }

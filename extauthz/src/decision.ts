@@ -43,6 +43,39 @@ export const denyReasons = {
     status: 400,
     detail: 'The request carries a header that imitates an identity header.',
   },
+  ambiguous_path: {
+    status: 400,
+    detail:
+      'The path could be read as another one on its way. Send it normalised and encoded once.',
+  },
+  bad_method: {
+    status: 400,
+    detail: 'The method is not written in upper-case letters.',
+  },
+  csrf: {
+    status: 403,
+    detail: 'A request that changes something by cookie must come from this site’s own pages.',
+  },
+  no_rule: {
+    status: 403,
+    detail: 'No rule of the policy allows this path and method.',
+  },
+  missing_role: {
+    status: 403,
+    detail: 'The session lacks a role that the rule demands.',
+  },
+  missing_permission: {
+    status: 403,
+    detail: 'The session lacks a permission that the rule demands.',
+  },
+  overloaded: {
+    status: 503,
+    detail: 'The check has more to do than it can. You are still logged in; try again.',
+  },
+  deadline_passed: {
+    status: 503,
+    detail: 'The check took too long to be trusted. You are still logged in; try again.',
+  },
   store_unavailable: {
     status: 503,
     detail: 'The session cannot be checked right now. You are still logged in; try again.',
@@ -51,19 +84,49 @@ export const denyReasons = {
 
 export type DenyReason = keyof typeof denyReasons;
 
+/** Why a request is allowed: like the reasons above, stable and a metric label. */
+export const allowBases = {
+  session: 'A live session of the right kind holds all that the rule demands.',
+  public: 'The rule makes the path public; nobody looked for a session.',
+  preflight: 'A CORS preflight that the rule lets pass, without identity.',
+} as const;
+
+export type AllowBasis = keyof typeof allowBases;
+
 export interface Allow {
   readonly outcome: 'allow';
-  readonly session: Session;
+  readonly basis: AllowBasis;
+  /** Undefined where nobody looked for one. */
+  readonly session: Session | undefined;
+  /** Empty values where there is no session: a forged header must still be overwritten. */
   readonly identity: Identity;
+  /** The id of the rule that allowed it. */
+  readonly rule: string;
+  readonly shadow?: ShadowVerdict;
 }
 
 export interface Deny {
   readonly outcome: 'deny';
   readonly reason: DenyReason;
+  /** The id of the policy file's rule that denied it. */
+  readonly rule?: string;
+  readonly shadow?: ShadowVerdict;
+}
+
+/** What a rule on trial would have made of the request. */
+export interface ShadowVerdict {
+  readonly rule: string;
+  readonly change: 'none' | 'would_allow' | 'would_deny';
 }
 
 export type Decision = Allow | Deny;
 
-export function deny(reason: DenyReason): Deny {
-  return { outcome: 'deny', reason };
+export function deny(reason: DenyReason, rule?: string): Deny {
+  return rule === undefined ? { outcome: 'deny', reason } : { outcome: 'deny', reason, rule };
+}
+
+const nobody: Identity = { values: ['', '', ''] };
+
+export function allowNobody(basis: 'public' | 'preflight', rule: string): Allow {
+  return { outcome: 'allow', basis, session: undefined, identity: nobody, rule };
 }

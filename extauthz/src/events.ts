@@ -1,11 +1,14 @@
-import { Counter, Gauge, Histogram, type Logger, type Registry } from '@sallyport/shared/runtime';
-import { denyReasons, type Decision } from './decision.js';
+import { Counter, Gauge, type Logger, type Registry } from '@sallyport/shared/runtime';
+import type { Decision } from './decision.js';
+import { decisionLog } from './decision-log.js';
+import { decisionMetrics } from './decision-metrics.js';
+import { policyEvents, type PolicyEvents } from './policy-events.js';
 import type { RequestFacts } from './request-facts.js';
-
-export type Transport = 'http' | 'grpc';
+import type { Transport } from './transport.js';
 
 /** Business events: a metric and a log line each, labels only from fixed sets. */
 export interface Events {
+  readonly policy: PolicyEvents;
   /** @param seconds from arrival to decision */
   readonly decided: (
     transport: Transport,
@@ -15,29 +18,22 @@ export interface Events {
   ) => void;
   /** The check failed inside this service. */
   readonly failed: (transport: Transport, error: unknown) => void;
+  /** Called once, at assembly. */
+  readonly watchInFlight: (inFlight: () => number) => void;
+  /** The service's certificate was read anew, or could not be. */
+  readonly certificates: (error?: Error) => void;
   readonly redisError: (reason: string) => void;
   readonly corruptRecord: (field: string) => void;
 }
 
-const maxLoggedPath = 256;
-
-export function createEvents(registry: Registry, logger: Logger): Events {
+export function createEvents(
+  registry: Registry,
+  logger: Logger,
+  options: { logAllows: number },
+): Events {
   const registers = [registry];
-  const decisions = new Counter({
-    name: 'extauthz_decisions_total',
-    help: 'Decisions by outcome, reason and transport',
-    labelNames: ['outcome', 'reason', 'transport'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'extauthz_decision_seconds',
-    help: 'Time from arrival to decision',
-    labelNames: ['transport'],
-    buckets: [
-      0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5,
-    ],
-    registers,
-  });
+  const count = decisionMetrics(registry);
+  const log = decisionLog({ logger, ...options, monotonic: () => performance.now() });
   const redisErrors = new Counter({
     name: 'extauthz_redis_errors_total',
     help: 'Reads that gave no answer, by reason',
@@ -56,33 +52,45 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     labelNames: ['transport'],
     registers,
   });
+  const certificateLoads = new Counter({
+    name: 'extauthz_certificate_loads_total',
+    help: 'Readings of the TLS certificate, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
   new Gauge({
     name: 'extauthz_process_start_time_seconds',
     help: 'Start of the process, epoch seconds',
     registers,
   }).setToCurrentTime();
 
+  const policy = policyEvents(registry, logger);
+
   return {
+    policy,
     decided(transport, facts, decision, seconds) {
-      const reason = decision.outcome === 'allow' ? 'session' : decision.reason;
-      decisions.inc({ outcome: decision.outcome, reason, transport });
-      duration.observe({ transport }, seconds);
-      if (decision.outcome === 'allow') return;
-      logger.info(
-        {
-          reason: decision.reason,
-          status: denyReasons[decision.reason].status,
-          method: facts.method.slice(0, 16),
-          path: facts.path.slice(0, maxLoggedPath),
-          requestId: facts.requestId?.slice(0, 64),
-          transport,
-        },
-        'denied',
-      );
+      if (decision.shadow !== undefined) policy.shadowed(decision.shadow);
+      count(transport, decision, seconds);
+      log(transport, facts, decision);
     },
     failed(transport, error) {
       failures.inc({ transport });
       logger.error({ err: error, transport }, 'check failed');
+    },
+    watchInFlight(inFlight) {
+      new Gauge({
+        name: 'extauthz_checks_in_flight',
+        help: 'Checks that wait for the store',
+        registers,
+        collect() {
+          this.set(inFlight());
+        },
+      });
+    },
+    certificates(error) {
+      certificateLoads.inc({ outcome: error === undefined ? 'loaded' : 'failed' });
+      if (error === undefined) logger.info('certificate loaded');
+      else logger.error({ err: error }, 'the certificate cannot be used; the last good one stays');
     },
     redisError(reason) {
       redisErrors.inc({ reason });

@@ -10,18 +10,19 @@ import {
   managementServer,
   Registry,
   runUntilSignal,
+  type RedisConfig,
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
 import { activity } from './activity.js';
 import { activityMetrics } from './activity-metrics.js';
+import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
-import { loadConfig, type Config } from './config.js';
+import { currentRedisConfig, loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
-import { grpcCheckServer } from './grpc/server.js';
-import { httpCheckServer } from './http/server.js';
+import { listeners } from './listeners.js';
+import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
-import { isWritablePrimary } from './redis-role.js';
 import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
@@ -31,48 +32,65 @@ async function main(): Promise<number> {
   const { config, warnings } = loadConfig();
   const logger = createLogger({ name: 'extauthz', level: config.logLevel });
   for (const warning of warnings) logger.warn(warning);
+  const policy = openPolicy(config);
   if (values['check-config']) {
     process.stdout.write('The configuration is good.\n');
     return 0;
   }
-  return runUntilSignal(...assemble(config, logger));
+  return runUntilSignal(...assemble(config, logger, policy));
 }
 
 type Logger = ReturnType<typeof createLogger>;
 
-function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSignal> {
+function assemble(
+  config: Config,
+  logger: Logger,
+  withPolicy: ReturnType<typeof openPolicy>,
+): Parameters<typeof runUntilSignal> {
   const registry = new Registry();
-  const events = createEvents(registry, logger);
+  const events = createEvents(registry, logger, { logAllows: config.logAllows });
   const health = new Health();
+  let lastGood = config.redis;
+  const currentRedis = (): RedisConfig => (lastGood = currentRedisConfig() ?? lastGood);
   const redis = createRedis(
     config.redis,
     { command: config.redisDeadline, connect: 1000 },
     logger.child({ unit: 'redis' }),
+    currentRedis,
   );
   const clock = redisClock(redis, systemClock);
-  const sessions = sessionReading({ config, redis, registry, logger, events });
+  const sessions = sessionReading({ config, redis, registry, logger, events, currentRedis });
   const inUse = activity({
     redis,
     idleSeconds: config.idleSeconds,
     now: monotonic,
     ...activityMetrics(registry),
   });
-  health.add('redis', () => isWritablePrimary(redis));
+  health.add('redis', sessions.isReady);
+  const policy = withPolicy(events.policy);
   const authorize = authorizer({
     reader: sessions.reader,
     keyForm: config.keyForm,
+    policy: policy.current,
     now: clock.now,
-    onAllowed: inUse.used,
+    onUsed: inUse.used,
   });
-  const { cookieName } = config;
   const units: Unit[] = [
+    ...sessions.units,
     redisLink(redis),
     clock,
-    ...sessions.units,
     inUse,
+    policy,
     managementServer({ port: config.healthPort, health, registry }),
-    httpCheckServer({ port: config.httpPort, cookieName, authorize, events }),
-    grpcCheckServer({ port: config.grpcPort, cookieName, authorize, events, health }),
+    ...listeners({
+      config,
+      answers: answerSettings(config),
+      authorize,
+      events,
+      health,
+      logger,
+      monotonic,
+    }),
   ];
   return [
     units,
@@ -83,6 +101,19 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       deadline: config.drainDeadline,
     },
   ];
+}
+
+function answerSettings({
+  cookieName,
+  origins,
+  loginUrl,
+  sendEmail,
+  sendKind,
+}: Config): AnswerSettings {
+  const publicOrigin = origins.own;
+  const login =
+    loginUrl === undefined || publicOrigin === undefined ? undefined : { loginUrl, publicOrigin };
+  return { cookieName, login, sendEmail, sendKind };
 }
 
 /** First to start, last to stop: a check under way still needs it. Starts without waiting for Redis. */

@@ -3,6 +3,8 @@ import type { RedisConnection } from '@sallyport/shared/runtime';
 import type { SessionLookup } from './check.js';
 import { identityOf } from './identity.js';
 import type { Breaker } from './redis-breaker.js';
+import { isRefusal, redisErrorReason } from './redis-error.js';
+import type { RedisRole } from './redis-role.js';
 import { SessionInterner } from './session-interner.js';
 import type { TimedLookup, TimedSessionReader } from './session-reader.js';
 
@@ -10,6 +12,7 @@ export interface RedisSessionReaderOptions {
   readonly redis: RedisConnection;
   readonly prefix: string;
   readonly breaker: Pick<Breaker, 'isOpen' | 'trip'>;
+  readonly role: Pick<RedisRole, 'confirm' | 'vouches' | 'refused'>;
   /** Monotonic, ms. */
   readonly now: () => number;
   /** Told what went wrong, never with a key or a value in it. */
@@ -29,12 +32,14 @@ export function redisSessionReader(options: RedisSessionReaderOptions): TimedSes
       // Before it is sent: PTTL counts from a later moment, so the deadline is never late.
       const sent = options.now();
       if (options.breaker.isOpen()) return answer(unavailable);
+      options.role.confirm();
       const key = sessionKey(options.prefix, handle);
       try {
         const [values, remaining] = await Promise.all([
           options.redis.hmget(key, ...sessionFields),
           options.redis.pttl(key),
         ]);
+        if (!options.role.vouches(options.now())) return answer(doubtful(options));
         return lookupOf(values, remaining, sent, options, interner);
       } catch (error) {
         return answer(failed(error, options));
@@ -77,13 +82,15 @@ function failed(error: unknown, options: RedisSessionReaderOptions): SessionLook
     options.onCorrupt('type');
     return corrupt;
   }
-  if (message === 'Command timed out') {
-    options.breaker.trip();
-    options.onError('TIMEOUT');
-    return unavailable;
-  }
-  // A short, bounded label: the code that Redis sends first, or that there is no connection.
-  const [code] = /^[A-Z]{3,20}(?= |$)/.exec(message) ?? [];
-  options.onError(code ?? 'CONNECTION');
+  const reason = redisErrorReason(error);
+  if (reason === 'TIMEOUT') options.breaker.trip();
+  if (isRefusal(reason)) options.role.refused();
+  options.onError(reason);
+  return unavailable;
+}
+
+/** It answered, but it is a replica or does not say what it is. */
+function doubtful({ onError }: RedisSessionReaderOptions): SessionLookup {
+  onError('NOTPRIMARY');
   return unavailable;
 }

@@ -50,16 +50,43 @@ export function withoutCookies(
   header: string,
   isOurs: (name: string) => boolean,
 ): string | undefined {
-  const pairs = header.split(';');
-  const kept = pairs.filter((pair) => !pair.split(',').some((part) => isOurs(nameOf(part))));
-  if (kept.length === pairs.length) return header;
-  const rest = kept.join(';').replace(/^[ \t]+/, '');
-  return rest.trim() === '' ? undefined : rest;
+  let rest: string | undefined;
+  let taken = false;
+  for (let start = 0; start <= header.length;) {
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon === -1 ? header.length : semicolon;
+    if (holdsOurs(header, start, end, isOurs)) taken = true;
+    else {
+      const pair = header.slice(start, end);
+      rest = rest === undefined ? pair : `${rest};${pair}`;
+    }
+    start = end + 1;
+  }
+  if (!taken) return header;
+  // RFC 9113 §8.2.1: a field value neither begins nor ends with a blank.
+  const trimmed = trimBlanks(rest ?? '');
+  return trimmed === '' ? undefined : trimmed;
 }
 
-function nameOf(pair: string): string {
-  const equals = pair.indexOf('=');
-  return trimBlanks(equals === -1 ? pair : pair.slice(0, equals));
+/** Whether one of the comma-separated parts between the bounds has a name of ours. */
+function holdsOurs(
+  header: string,
+  start: number,
+  end: number,
+  isOurs: (name: string) => boolean,
+): boolean {
+  for (let at = start; at <= end;) {
+    let nameEnd = -1;
+    let stop = at;
+    for (; stop < end; stop += 1) {
+      const code = header.charCodeAt(stop);
+      if (code === 0x2c) break;
+      if (code === 0x3d && nameEnd === -1) nameEnd = stop;
+    }
+    if (isOurs(trimBlanks(header.slice(at, nameEnd === -1 ? stop : nameEnd)))) return true;
+    at = stop + 1;
+  }
+  return false;
 }
 
 /** Space and tab only: what `trim` takes beyond them belongs to the value. */

@@ -11,13 +11,16 @@ const [ada, grace = ada] = people;
 describe('a person in Chromium, the identity provider on another site', () => {
   let stack: TestStack;
   let browser: Browser;
+  const ends: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    [stack, browser] = await Promise.all([startTestStack('http'), launchBrowser()]);
+    stack = await startTestStack('http');
+    ends.push(() => stack.stop());
+    browser = await launchBrowser();
+    ends.push(() => browser.close());
   });
   afterAll(async () => {
-    await browser.close();
-    await stack.stop();
+    for (const end of ends.reverse()) await end();
   });
 
   /** A browser of its own for each test: no cookie is left from another. */

@@ -115,7 +115,7 @@ describe('startRedis', () => {
 
 describe('spawnGuarded', () => {
   it('ends the child when the parent is killed, be it right after the spawn', async () => {
-    const module = new URL('../../demo/src/guarded-spawn.ts', import.meta.url).href;
+    const module = new URL('../../demo/dist/guarded-spawn.js', import.meta.url).href;
     const script = join(folder, 'parent.mjs');
     await writeFile(
       script,
@@ -126,8 +126,7 @@ describe('spawnGuarded', () => {
        writeSync(1, String(child.pid) + '\\n');
        process.kill(process.pid, 'SIGKILL');`,
     );
-    const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
-    const parent = spawn(process.execPath, ['--import', tsx, script], {
+    const parent = spawn(process.execPath, [script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let said = '';

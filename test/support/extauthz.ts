@@ -1,12 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { request } from 'node:http';
+import { request, type Agent } from 'node:http';
 import { credentials, loadPackageDefinition, type Client } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
 import { freePort } from '@sallyport/demo/free-port';
 import { answersOk } from '@sallyport/demo/readiness';
-import type { CheckResponse } from '../../extauthz/src/grpc/messages.js';
+import type { CheckResponse } from './grpc-messages.js';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -15,6 +16,8 @@ export interface ExtauthzProcess {
   readonly grpcPort: number;
   readonly healthPort: number;
   readonly child: ChildProcess;
+  /** What it has logged so far. */
+  readonly log: () => string;
 }
 
 /** The built binary, configured by environment only, ready to decide unless `ready: false`. */
@@ -40,7 +43,8 @@ export async function startExtauthz(options: {
     waitsFor: probe,
     isReady: () => answersOk(`http://127.0.0.1:${String(healthPort)}/${probe}`),
   });
-  return { httpPort, grpcPort, healthPort, child };
+  const log = () => readFileSync(child.logFile, 'utf8');
+  return { httpPort, grpcPort, healthPort, child, log };
 }
 
 export interface CheckAnswer {
@@ -60,6 +64,7 @@ export function checkHttp(
   headers: HeaderLines,
   target = '/api/me',
   method = 'GET',
+  agent: Agent | false = false,
 ): Promise<CheckAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
@@ -68,7 +73,7 @@ export function checkHttp(
         host: '127.0.0.1',
         path: target,
         method,
-        agent: false,
+        agent,
         headers: ['host', 'edge', ...headers.flat()],
       },
       (response) => {
@@ -103,7 +108,10 @@ interface AuthorizationClient extends Client {
 }
 
 /** A client of the Authorization service, made from the same proto files as the server. */
-export function grpcChecker(port: number): {
+export function grpcChecker(
+  port: number,
+  channel = credentials.createInsecure(),
+): {
   check(headers: HeaderLines, target?: string, method?: string): Promise<CheckAnswer>;
   close(): void;
 } {
@@ -118,10 +126,7 @@ export function grpcChecker(port: number): {
       service: {
         auth: {
           v3: {
-            Authorization: new (
-              address: string,
-              c: ReturnType<typeof credentials.createInsecure>,
-            ) => AuthorizationClient;
+            Authorization: new (address: string, c: typeof channel) => AuthorizationClient;
           };
         };
       };
@@ -129,7 +134,7 @@ export function grpcChecker(port: number): {
   };
   const client = new loaded.envoy.service.auth.v3.Authorization(
     `127.0.0.1:${String(port)}`,
-    credentials.createInsecure(),
+    channel,
   );
   return {
     close: () => client.close(),

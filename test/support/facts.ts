@@ -1,5 +1,11 @@
 import { newSessionId, type Session } from '@sallyport/shared';
-import { requestFacts, type RequestFacts } from '../../extauthz/src/request-facts.js';
+import {
+  requestFacts,
+  type InboundHeaders,
+  type RequestFacts,
+} from '../../extauthz/src/request-facts.js';
+import { sessionPolicy } from '../../extauthz/src/policy.js';
+import type { Origins } from '../../extauthz/src/csrf.js';
 
 export const cookieName = '__Host-session';
 
@@ -11,6 +17,7 @@ export function someFacts(
     cookie?: string | undefined;
     authorization?: string;
     imitatesIdentity?: boolean;
+    headers?: InboundHeaders;
   } = {},
 ): RequestFacts {
   const cookie = 'cookie' in parts ? parts.cookie : `${cookieName}=${newSessionId()}`;
@@ -18,6 +25,7 @@ export function someFacts(
     parts.method ?? 'GET',
     parts.target ?? '/api/me',
     {
+      ...parts.headers,
       ...(cookie === undefined ? {} : { cookie }),
       ...(parts.authorization === undefined ? {} : { authorization: parts.authorization }),
       ...(parts.imitatesIdentity === undefined ? {} : { imitatesIdentity: parts.imitatesIdentity }),
@@ -25,6 +33,14 @@ export function someFacts(
     cookieName,
   );
 }
+
+export const origins: Origins = {
+  own: 'https://app.example.com',
+  trusted: new Set(['https://partner.example.com']),
+};
+
+/** The policy without a file. */
+export const noFile = sessionPolicy(origins);
 
 /** A live browser session. */
 export function someSession(parts: Partial<Session> = {}): Session {

@@ -120,9 +120,12 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
   };
 }
 
-/** In this order: RESP2 refuses CLIENT ID after SUBSCRIBE. */
+/** In this order: RESP2 refuses ROLE and CLIENT ID after SUBSCRIBE. */
 async function arm(redis: Redis, prefix: string): Promise<void> {
   await redis.connect();
+  const [role] = (await redis.role()) as [string];
+  // Behind a name with several servers this one may be a replica although the other connection is not.
+  if (role !== 'master') throw new Error(`the link leads to a ${role}`);
   const id = await redis.client('ID');
   await redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', 'PREFIX', prefix);
   await redis.subscribe(channel);

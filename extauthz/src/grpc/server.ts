@@ -1,20 +1,15 @@
-import { fileURLToPath } from 'node:url';
-import {
-  loadPackageDefinition,
-  Server,
-  ServerCredentials,
-  status,
-  type handleUnaryCall,
-  type ServiceDefinition,
-} from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { HealthImplementation } from 'grpc-health-check';
+import { Server, status, type handleUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
 import type { Health, Unit } from '@sallyport/shared/runtime';
-import type { Authorize } from '../authorizer.js';
+import type { Admit } from '../admission.js';
+import { credentialChanges, denialOf, extraHeaders, type AnswerSettings } from '../answer.js';
+import type { Certificates } from '../certificates.js';
+import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
-import { factsOfCheckRequest } from './check-request.js';
-import { checkResponseOf } from './check-response.js';
-import type { CheckRequest, CheckResponse } from './messages.js';
+import type { RequestFacts } from '../request-facts.js';
+import { decodeCheckRequest } from './codec/check-request.js';
+import { encodeAllow, encodeDenial } from './codec/check-response.js';
+import { serverCredentials } from './credentials.js';
+import { addHealthService } from './health-service.js';
 
 export interface GrpcCheckServer extends Unit {
   readonly port: number;
@@ -22,16 +17,33 @@ export interface GrpcCheckServer extends Unit {
 
 export interface GrpcCheckOptions {
   readonly port: number;
-  readonly cookieName: string;
-  readonly authorize: Authorize;
+  readonly answers: AnswerSettings;
+  readonly admit: Admit;
   readonly events: Events;
   readonly health: Health;
+  readonly certificates?: Certificates | undefined;
 }
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
 const maxMessageBytes = 65_536;
-const healthInterval = 500;
+
+/** Longer than any check takes, ms. */
+const drainGrace = 2_000;
+
+const raw = (bytes: Buffer): Buffer => bytes;
+/** The bytes go to our own codec as they are. */
+const authorization: ServiceDefinition = {
+  Check: {
+    path: `/${serviceName}/Check`,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: raw,
+    requestDeserialize: raw,
+    responseSerialize: raw,
+    responseDeserialize: raw,
+  },
+};
 
 /** `envoy.service.auth.v3.Authorization` and `grpc.health.v1.Health` on one port. */
 export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
@@ -40,18 +52,14 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     'grpc.max_concurrent_streams': 1024,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 5_000,
+    // grpc-js counts every message of every call for a service that is not offered.
+    'grpc.enable_channelz': 0,
+    // MB per connection; grpc-js's own default is no limit at all (TRUST T27).
+    'grpc-node.max_session_memory': 64,
   });
-  server.addService(loadService(), { Check: checkHandler(options) });
-  const health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
-  health.addToServer(server);
+  server.addService(authorization, { Check: checkHandler(options) });
+  const health = addHealthService(server, options.health, [serviceName]);
   let port = options.port;
-  let timer: NodeJS.Timeout | undefined;
-
-  const publishHealth = async (): Promise<void> => {
-    const state = (await options.health.ready()).ready ? 'SERVING' : 'NOT_SERVING';
-    health.setStatus('', state);
-    health.setStatus(serviceName, state);
-  };
 
   return {
     name: 'grpc check server',
@@ -59,71 +67,73 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
       return port;
     },
     start: async () => {
-      port = await bind(server, options.port);
-      await publishHealth();
-      timer = setInterval(() => void publishHealth(), healthInterval);
+      port = await bind(server, options);
     },
     stop: async () => {
-      clearInterval(timer);
-      await drain(server);
+      health.stop();
+      await drain(server, port);
     },
   };
 }
 
-function checkHandler({
-  authorize,
-  events,
-  cookieName,
-}: GrpcCheckOptions): handleUnaryCall<CheckRequest, CheckResponse> {
+/** grpc-js lets what a handler throws end the process: nothing may leave this function. */
+function checkHandler(options: GrpcCheckOptions): handleUnaryCall<Buffer, Buffer> {
+  const { admit, events, answers } = options;
   return (call, callback) => {
     const arrived = performance.now();
-    const facts = factsOfCheckRequest(call.request, cookieName);
-    if (facts === undefined) {
-      callback({ code: status.INVALID_ARGUMENT, details: 'the check carries no HTTP request' });
-      return;
-    }
-    Promise.resolve(authorize(facts)).then(
-      (decision) => {
+    const failed = (error: unknown): void => {
+      // No verdict: Envoy's status_on_error answers the client.
+      events.failed('grpc', error);
+      callback({ code: status.UNAVAILABLE, details: 'the check failed' });
+    };
+    try {
+      const facts = decodeCheckRequest(call.request, answers.cookieName);
+      if (typeof facts === 'string') {
+        callback({ code: status.INVALID_ARGUMENT, details: facts });
+        return;
+      }
+      const answer = (decision: Decision): void => {
         events.decided('grpc', facts, decision, (performance.now() - arrived) / 1000);
-        callback(null, checkResponseOf(decision, facts, cookieName));
-      },
-      (error: unknown) => {
-        // No verdict: Envoy's status_on_error answers the client.
-        events.failed('grpc', error);
-        callback({ code: status.UNAVAILABLE, details: 'the check failed' });
-      },
-    );
+        callback(null, encode(decision, facts, answers));
+      };
+      const decision = admit(facts, arrived);
+      if (decision instanceof Promise) decision.then(answer).catch(failed);
+      else answer(decision);
+    } catch (error) {
+      failed(error);
+    }
   };
 }
 
-function loadService(): ServiceDefinition {
-  const directory = fileURLToPath(new URL('../../../proto', import.meta.url));
-  const definition = loadSync('envoy/service/auth/v3/external_auth.proto', {
-    includeDirs: [directory],
-    keepCase: true,
-    enums: Number,
-  });
-  const loaded = loadPackageDefinition(definition) as unknown as {
-    envoy: { service: { auth: { v3: { Authorization: { service: ServiceDefinition } } } } };
-  };
-  return loaded.envoy.service.auth.v3.Authorization.service;
+function encode(decision: Decision, facts: RequestFacts, answers: AnswerSettings): Buffer {
+  return decision.outcome === 'allow'
+    ? encodeAllow(
+        decision,
+        credentialChanges(facts, answers.cookieName),
+        extraHeaders(decision, answers),
+      )
+    : encodeDenial(denialOf(decision, facts, answers), decision.reason);
 }
 
-function bind(server: Server, port: number): Promise<number> {
+function bind(server: Server, { port, certificates }: GrpcCheckOptions): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`[::]:${String(port)}`, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address(port), serverCredentials(certificates), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(new Error(`port ${port} cannot be used: ${error.message}`, { cause: error }));
     });
   });
 }
 
-/** GOAWAY, then the calls under way are finished. */
-function drain(server: Server): Promise<void> {
+const address = (port: number): string => `[::]:${String(port)}`;
+
+/**
+ * GOAWAY, then the calls under way are finished; connections that stay are cut. Node stops reading
+ * from one that broke the protocol, and so never hears that the other side has hung up.
+ */
+function drain(server: Server, port: number): Promise<void> {
   return new Promise((resolve) => {
-    server.tryShutdown((error) => {
-      if (error) server.forceShutdown();
-      resolve();
-    });
+    // forceShutdown does not find the connections of a server without channelz; drain does.
+    server.drain(address(port), drainGrace);
+    server.tryShutdown(() => resolve());
   });
 }

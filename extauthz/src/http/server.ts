@@ -1,16 +1,21 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { closeServer, listen, type Unit } from '@sallyport/shared/runtime';
-import { denial, upstreamChanges } from '../answer.js';
-import type { Authorize } from '../authorizer.js';
-import { deny, type Decision } from '../decision.js';
+import type { Admit } from '../admission.js';
+import { denial, denialOf, type AnswerSettings } from '../answer.js';
+import type { Certificates } from '../certificates.js';
+import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
-import {
-  requestFacts,
-  takeHeader,
-  type InboundHeaders,
-  type RequestFacts,
-} from '../request-facts.js';
+import { requestFacts, type RequestFacts } from '../request-facts.js';
+import { inboundHeaders } from './inbound-headers.js';
+import { writeAllow, writeDenial } from './response.js';
 
 export interface HttpCheckServer extends Unit {
   readonly port: number;
@@ -18,101 +23,122 @@ export interface HttpCheckServer extends Unit {
 
 export interface HttpCheckOptions {
   readonly port: number;
-  readonly cookieName: string;
-  readonly authorize: Authorize;
+  readonly answers: AnswerSettings;
+  readonly admit: Admit;
   readonly events: Events;
+  readonly certificates?: Certificates | undefined;
+  /** From then on every answer closes its connection, so that Envoy goes elsewhere before we stop. */
+  readonly isDraining: () => boolean;
 }
 
-/** Above Envoy's 32 KiB and what it adds, so that this server never refuses what Envoy let in. */
-const maxHeaderBytes = 65_536;
-/** Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed. */
-const keepAliveTimeout = 75_000;
+const serverOptions: ServerOptions = {
+  // Above Envoy's 32 KiB and what it adds: this server never refuses what Envoy let in.
+  maxHeaderSize: 65_536,
+  // Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed.
+  keepAliveTimeout: 75_000,
+  // A peer that sends its request by the drop is cut off within 11 s (TRUST T27).
+  requestTimeout: 10_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  insecureHTTPParser: false,
+};
+/** Longer than any check takes, ms. */
+const drainGrace = 2_000;
+/** Far above what Envoy's workers open; each costs some KiB. */
+const maxConnections = 16_384;
 
 /**
  * ext_authz over HTTP: every method and path is a check (TRUST T29), 200 is an allow, anything
  * else goes to the client.
  */
 export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
-  const server = createServer(
-    {
-      maxHeaderSize: maxHeaderBytes,
-      keepAliveTimeout,
-      requestTimeout: 10_000,
-      headersTimeout: 10_000,
-    },
-    (request, response) => {
-      handle(options, request, response).catch((error: unknown) => {
-        options.events.failed('http', error);
-        if (!response.headersSent)
-          writeDecision(response, deny('store_unavailable'), undefined, '');
-        else response.destroy();
-      });
-    },
-  );
+  const { certificates } = options;
+  const server = createServer(certificates, (request, response) => {
+    if (options.isDraining()) response.shouldKeepAlive = false;
+    handle(options, request, response);
+  });
   server.maxRequestsPerSocket = 0;
-  // Node answers CONNECT and Upgrade outside the handler: neither is a check.
-  server.on('connect', (_request, socket) => socket.destroy());
+  // Node drops the lines after the 2000th without a word, and a second cookie with them; here the
+  // size alone is the limit.
+  server.maxHeadersCount = 0;
+  server.maxConnections = maxConnections;
+  // Node hands CONNECT out beside the handler: it is no check. An Upgrade stays one.
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
   return {
     name: 'http check server',
     get port() {
       return (server.address() as AddressInfo | null)?.port ?? options.port;
     },
     start: () => listen(server, options.port),
-    stop: () => closeServer(server),
+    stop: () => drain(server),
   };
 }
 
-async function handle(
-  { cookieName, authorize, events }: HttpCheckOptions,
+function createServer(
+  certificates: Certificates | undefined,
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  if (certificates === undefined) return createPlainServer(serverOptions, handler);
+  const { mutual } = certificates;
+  const server = createTlsServer(
+    { ...serverOptions, requestCert: mutual, rejectUnauthorized: mutual },
+    handler,
+  );
+  certificates.onChange((certificate) => server.setSecureContext(certificate));
+  server.once('listening', () => server.setSecureContext(certificates.current()));
+  return server;
+}
+
+/** Checks under way are answered; connections that stay are cut. */
+async function drain(server: Server): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), drainGrace);
+  await closeServer(server);
+  clearTimeout(cut);
+}
+
+function handle(
+  options: HttpCheckOptions,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
-  const arrived = performance.now();
-  const facts = requestFacts(
-    request.method ?? '',
-    request.url ?? '',
-    inboundHeaders(request.rawHeaders),
-    cookieName,
-  );
-  // The body is never read: a check decides on headers.
-  request.resume();
-  const decision = await authorize(facts);
-  events.decided('http', facts, decision, (performance.now() - arrived) / 1000);
-  writeDecision(response, decision, facts, cookieName);
-}
-
-/** From the raw lines: Node's own view drops a repeated Authorization silently. */
-function inboundHeaders(raw: readonly string[]): InboundHeaders {
-  const headers: InboundHeaders = {};
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    takeHeader(headers, (raw[index] ?? '').toLowerCase(), raw[index + 1] ?? '');
-  }
-  return headers;
-}
-
-function writeDecision(
-  response: ServerResponse,
-  decision: Decision,
-  facts: RequestFacts | undefined,
-  cookieName: string,
 ): void {
-  response.sendDate = false;
-  if (decision.outcome === 'allow' && facts !== undefined) {
-    const { set, remove } = upstreamChanges(decision, facts, cookieName);
-    const headers = set.flat();
-    if (remove.length > 0) headers.push('x-envoy-auth-headers-to-remove', remove.join(','));
-    headers.push('content-length', '0');
-    response.writeHead(200, headers);
-    response.end();
-    return;
+  const arrived = performance.now();
+  const { admit, answers, events } = options;
+  try {
+    // The body is never read, a check decides on headers; Node discards it with the answer.
+    const facts = requestFacts(
+      request.method ?? '',
+      request.url ?? '',
+      inboundHeaders(request.rawHeaders),
+      answers.cookieName,
+    );
+    const decision = admit(facts, arrived);
+    if (decision instanceof Promise) {
+      decision
+        .then((settled) => answer(options, response, facts, settled, arrived))
+        .catch((error: unknown) => fail(events, response, error));
+    } else answer(options, response, facts, decision, arrived);
+  } catch (error) {
+    fail(events, response, error);
   }
-  const { status, headers, body } = denial(
-    decision.outcome === 'deny' ? decision.reason : 'store_unavailable',
-  );
-  response.writeHead(status, [
-    ...headers.flat(),
-    'content-length',
-    String(Buffer.byteLength(body)),
-  ]);
-  response.end(body);
+}
+
+function answer(
+  { events, answers }: HttpCheckOptions,
+  response: ServerResponse,
+  facts: RequestFacts,
+  decision: Decision,
+  arrived: number,
+): void {
+  events.decided('http', facts, decision, (performance.now() - arrived) / 1000);
+  if (decision.outcome === 'allow') writeAllow(response, decision, facts, answers);
+  else writeDenial(response, denialOf(decision, facts, answers));
+}
+
+function fail(events: Events, response: ServerResponse, error: unknown): void {
+  events.failed('http', error);
+  if (response.headersSent) response.destroy();
+  else writeDenial(response, denial('store_unavailable'));
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { flag, port, whole } from './env-types.js';
 
@@ -143,11 +144,20 @@ function readTls(
   if ((cert === undefined) !== (key === undefined)) {
     problems.push('REDIS_CLIENT_CERT: goes together with REDIS_CLIENT_KEY. Set both or neither.');
   }
-  return {
+  const tls = {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    // Also in the middle of a rotation, when one file of a pair is replaced already: ioredis would
+    // give up for good on a certificate without its key.
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unusable';
+    problems.push(`REDIS_CA_CERT, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY: not a PEM set (${reason}).`);
+  }
+  return tls;
 }
 
 /** Whether a host name or address can only be this machine. */

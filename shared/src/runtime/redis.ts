@@ -20,11 +20,15 @@ export interface RedisTimeouts {
  * `enableReadyCheck` is off because ioredis then waits whole seconds while Redis loads its AOF;
  * LOADING is an error like any other here. `disableClientInfo` because the reader's ACL has no
  * CLIENT SETINFO.
+ *
+ * @param current asked before every reconnect and when Redis refuses the user: where secrets and
+ * certificates come from files, what was read at the start may be out of date (TRUST R10, R11).
  */
 export function createRedis(
   config: RedisConfig,
   timeouts: RedisTimeouts,
   logger: Logger,
+  current: () => RedisConfig = () => config,
 ): RedisConnection {
   const options = redisOptions(config, timeouts);
   const redis =
@@ -34,10 +38,48 @@ export function createRedis(
           enableOfflineQueue: false,
           enableReadyCheck: false,
           lazyConnect: true,
-          clusterRetryStrategy: (attempt) => Math.min(50 * attempt, 200),
+          clusterRetryStrategy: retryDelay,
         })
-      : new Redis({ ...options, ...config.nodes[0] });
+      : renewing({ ...options, ...config.nodes[0] }, config, current, logger);
   logLinkState(redis, logger);
+  return redis;
+}
+
+/** No more often than this are the files read because Redis refused a command, ms. */
+const renewalInterval = 500;
+
+/** A connection that takes its secrets afresh whenever it connects again. */
+function renewing(
+  options: RedisOptions,
+  initial: RedisConfig,
+  current: () => RedisConfig,
+  logger: Logger,
+): Redis {
+  let used = initial;
+  let renewedAt = -Infinity;
+  /** Whether the next connection will be somebody else than this one. */
+  const renew = (): boolean => {
+    renewedAt = performance.now();
+    const next = current();
+    const isNewUser = next.username !== used.username || next.password !== used.password;
+    // ioredis reads its options at every connect; undefined also takes back what was set.
+    const { username, password, tls } = next;
+    Object.assign(redis.options, next.nodes[0], { username, password, tls });
+    used = next;
+    if (isNewUser) logger.info('redis: the credential has changed');
+    return isNewUser;
+  };
+  const redis = new Redis({
+    ...options,
+    retryStrategy: (attempt) => {
+      renew();
+      return retryDelay(attempt);
+    },
+    reconnectOnError: ({ message }) =>
+      /^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) &&
+      performance.now() - renewedAt >= renewalInterval &&
+      renew(),
+  });
   return redis;
 }
 
@@ -70,8 +112,12 @@ function redisOptions(config: RedisConfig, timeouts: RedisTimeouts): RedisOption
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(config.password === undefined ? {} : { password: config.password }),
     ...(config.tls === undefined ? {} : { tls: { ...config.tls } }),
-    retryStrategy: (attempt) => Math.min(50 * attempt, 200),
+    retryStrategy: retryDelay,
   };
+}
+
+function retryDelay(attempt: number): number {
+  return Math.min(50 * attempt, 200);
 }
 
 /** One line when the link goes and one when it is back, however many attempts lie between. */

@@ -11,6 +11,11 @@ interface Filter {
   name: string;
   typed_config: Record<string, unknown>;
 }
+interface RetryPolicy {
+  retry_on: string;
+  num_retries: number;
+  retry_back_off: { max_interval: string };
+}
 interface Route {
   route: { cluster: string };
   typed_per_filter_config?: object;
@@ -59,6 +64,30 @@ describe.each(['http', 'grpc'])('envoy-%s.yaml', (mode) => {
       },
     });
     expect(filter.typed_config).not.toHaveProperty('with_request_body');
+  });
+
+  it('asks another replica once when one does not answer, never because one said 503', () => {
+    const [{ typed_config }] = manager.http_filters;
+    const service = typed_config[`${mode}_service`] as { retry_policy: RetryPolicy };
+    const { retry_on, num_retries, retry_back_off } = service.retry_policy;
+    expect(retry_on.split(',')).toEqual(['connect-failure', 'refused-stream', 'reset']);
+    expect(num_retries).toBe(1);
+    // Envoy's timeout of one try: below the check's own 0.5 s, an overload would be asked twice.
+    expect(retry_back_off.max_interval).toBe('1s');
+  });
+
+  it('asks only replicas that are ready, and all of them when none is', () => {
+    const extauthz = load(mode).static_resources.clusters.find(({ name }) => name === 'extauthz');
+    expect(extauthz).toMatchObject({
+      common_lb_config: { healthy_panic_threshold: { value: 1 } },
+      health_checks: [
+        mode === 'http'
+          ? { http_health_check: { path: '/readyz' } }
+          : { grpc_health_check: { service_name: 'envoy.service.auth.v3.Authorization' } },
+      ],
+      // A 503 that extauthz decided throws nobody out.
+      outlier_detection: { enforcing_consecutive_5xx: 0, enforcing_consecutive_gateway_failure: 0 },
+    });
   });
 
   it('normalises paths and refuses escaped slashes and underscores', () => {

@@ -1,20 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { newSessionId } from '@sallyport/shared';
-import { denial, upstreamChanges } from '../../../extauthz/src/answer.js';
+import { denial, upstreamChanges, type AnswerSettings } from '../../../extauthz/src/answer.js';
 import { identityOf } from '../../../extauthz/src/identity.js';
-import { denyReasons, type DenyReason } from '../../../extauthz/src/decision.js';
+import { allowNobody, denyReasons, type DenyReason } from '../../../extauthz/src/decision.js';
 import { cookieName, someSession } from '../../support/facts.js';
 
 const id = newSessionId();
 const changes = (
   facts: { cookie?: string; authorization?: string },
   parts: Parameters<typeof someSession>[0] = {},
+  settings: Partial<AnswerSettings> = {},
 ) =>
   upstreamChanges(
-    { outcome: 'allow', session: someSession(parts), identity: identityOf(someSession(parts)) },
+    {
+      outcome: 'allow',
+      basis: 'session',
+      session: someSession(parts),
+      identity: identityOf(someSession(parts)),
+      rule: 'default',
+    },
     { cookie: facts.cookie, authorization: facts.authorization },
-    cookieName,
+    { cookieName, ...settings },
   );
 
 describe('upstreamChanges', () => {
@@ -26,9 +33,36 @@ describe('upstreamChanges', () => {
     ]);
   });
 
+  it('sets all three empty for nobody, and still takes our credentials out', () => {
+    const facts = { cookie: `${cookieName}=${id}`, authorization: `Bearer ${id}` };
+    const nobody = upstreamChanges(allowNobody('public', 'open'), facts, {
+      cookieName,
+      sendEmail: true,
+      sendKind: true,
+    });
+    expect(nobody.set).toEqual([
+      ['x-user-id', ''],
+      ['x-roles', ''],
+      ['x-permissions', ''],
+      ['x-user-email', ''],
+      ['x-session-kind', ''],
+    ]);
+    expect(nobody.remove).toEqual(['cookie', 'authorization']);
+  });
+
+  it('sets the optional headers always where they are on, and never where they are not', () => {
+    const on = { sendEmail: true, sendKind: true };
+    expect(changes({}, { email: 'a@b.example' }, on).set.slice(3)).toEqual([
+      ['x-user-email', 'a@b.example'],
+      ['x-session-kind', 'browser'],
+    ]);
+    expect(changes({}, {}, on).set).toContainEqual(['x-user-email', '']);
+    expect(changes({}, { email: 'a@b.example' }).set).toHaveLength(3);
+  });
+
   it('takes our cookies out and leaves the others byte for byte', () => {
     const cookie = `a=b; ${cookieName}=${id};c="d e" ; __Host-sref=x; __Host-login-1=y`;
-    expect(changes({ cookie }).set).toContainEqual(['cookie', 'a=b;c="d e" ']);
+    expect(changes({ cookie }).set).toContainEqual(['cookie', 'a=b;c="d e"']);
   });
 
   it('removes a Cookie header that held only ours, and the bearer', () => {
@@ -70,5 +104,12 @@ describe('denial', () => {
     expect(names.includes('www-authenticate')).toBe(status === 401);
     expect(names.includes('retry-after')).toBe(status === 503);
     expect(names).not.toContain('set-cookie');
+  });
+
+  it('names the rule, each its own', () => {
+    expect(JSON.parse(denial('missing_role', 'a').body)).toMatchObject({ rule: 'a' });
+    expect(JSON.parse(denial('missing_role', 'b').body)).toMatchObject({ rule: 'b' });
+    expect(JSON.parse(denial('missing_role').body)).not.toHaveProperty('rule');
+    expect(denial('missing_role', 'a')).toBe(denial('missing_role', 'a'));
   });
 });

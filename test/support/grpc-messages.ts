@@ -9,6 +9,8 @@ export interface CheckRequest {
         readonly id?: string;
         readonly method?: string;
         readonly path?: string;
+        readonly host?: string;
+        readonly scheme?: string;
         readonly headers?: Readonly<Record<string, string>>;
       } | null;
     } | null;
@@ -22,7 +24,7 @@ export interface HeaderValueOption {
 }
 
 export interface CheckResponse {
-  readonly status: { readonly code: number; readonly message?: string };
+  readonly status: { readonly code?: number; readonly message?: string };
   readonly denied_response?: {
     readonly status: { readonly code: number };
     readonly headers: readonly HeaderValueOption[];
@@ -31,5 +33,8 @@ export interface CheckResponse {
   readonly ok_response?: {
     readonly headers: readonly HeaderValueOption[];
     readonly headers_to_remove: readonly string[];
+  };
+  readonly dynamic_metadata?: {
+    readonly fields: Readonly<Record<string, { readonly stringValue: string }>>;
   };
 }

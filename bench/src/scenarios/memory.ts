@@ -1,0 +1,116 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { defaultSessionCookieName } from '@sallyport/shared';
+import { ask } from '../load/asker.js';
+import { httpAsker } from '../load/http-asker.js';
+import { sessionIdAt } from '../load/sessions.js';
+import { benchRedis, sessionReads } from '../parts/redis.js';
+import { startExtauthz, type Service } from '../parts/services.js';
+import { holdsWithin } from '../poll.js';
+import type { Scenario } from '../scenario.js';
+import { seedSessions } from '../seeding.js';
+
+const sessions = 100_000;
+const mib = 2 ** 20;
+const connections = 64;
+/** Of the last pass over all sessions, how many had to come from the cache for the figure to count. */
+const cachedShare = 0.99;
+const mostPasses = 5;
+const mostAttempts = 20;
+
+export const memory: Scenario = {
+  name: 'memory',
+  about: 'Memory of 100,000 cached sessions over the same process idle, after forced collections',
+  run: async (bench, { seed }) => {
+    const redis = await benchRedis(bench);
+    await seedSessions(redis, seed, { from: 0, to: sessions });
+    const probeFile = join(bench.directory, 'memory.json');
+    const probe = new URL('../parts/memory-probe.js', import.meta.url).href;
+    const service = await startExtauthz(bench, {
+      name: 'extauthz',
+      redisPort: redis.process.port,
+      // Room for all of them, whatever share of its bound the cache keeps for newcomers.
+      cacheEntries: 2 * sessions,
+      nodeOptions: ['--expose-gc', '--import', probe],
+      env: { MEMORY_PROBE_FILE: probeFile },
+    });
+    // Code is compiled and buffers are grown before "idle" is measured.
+    for (let pass = 0; pass < 3; pass += 1) await askForAll(service, seed, 1_000);
+    const idle = await memoryOf(service, probeFile);
+    let hits = 0;
+    // A cache that admits on second sight needs two passes; the last one shows what it kept.
+    for (let pass = 0; pass < mostPasses && hits < cachedShare; pass += 1) {
+      const before = await sessionReads(redis.admin);
+      await askForAll(service, seed, sessions);
+      hits = 1 - ((await sessionReads(redis.admin)) - before) / sessions;
+      // Nothing at all after two passes: there is no cache to fill.
+      if (pass > 0 && hits < 0.01) break;
+    }
+    const full = await memoryOf(service, probeFile);
+    const heap = (full.heapUsed + full.external - idle.heapUsed - idle.external) / mib;
+    return {
+      tables: [],
+      notes: [
+        `memory: heap and external ${toMib(idle.heapUsed + idle.external)} MiB idle, ` +
+          `${toMib(full.heapUsed + full.external)} MiB full; RSS ${toMib(idle.rss)} MiB idle, ` +
+          `${toMib(full.rss)} MiB full; served from the cache in the last pass: ${hits.toFixed(3)}`,
+      ],
+      goals: [
+        {
+          name: 'memory-100000',
+          measured: heap,
+          atMost: 60,
+          unit: 'MiB',
+          ...(hits < cachedShare ? { invalid: `only ${hits.toFixed(3)} were cached` } : {}),
+        },
+      ],
+    };
+  },
+};
+
+/** Every session of 0 … count - 1 once, each answer checked. */
+async function askForAll(service: Service, seed: string, count: number): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    const asker = httpAsker({
+      protocol: 'http',
+      port: service.httpPort,
+      cookieName: defaultSessionCookieName,
+      path: '/api/orders',
+      userHeader: 'x-user-id',
+    });
+    while (next < count) {
+      const index = next;
+      next += 1;
+      let status = 0;
+      // A 503 is "cannot know right now": on a busy machine some reads miss their deadline.
+      for (let attempt = 0; attempt < mostAttempts && status !== 200; attempt += 1) {
+        ({ status } = await ask(asker, sessionIdAt(seed, index)));
+        if (status !== 200 && status !== 503) break;
+      }
+      if (status !== 200) throw new Error(`session ${index} was answered ${status}`);
+    }
+    asker.close();
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
+}
+
+async function memoryOf(service: Service, file: string): Promise<NodeJS.MemoryUsage> {
+  rmSync(file, { force: true });
+  process.kill(service.pid(), 'SIGUSR2');
+  let usage: NodeJS.MemoryUsage | undefined;
+  await holdsWithin(10_000, () => {
+    try {
+      usage = JSON.parse(readFileSync(file, 'utf8')) as NodeJS.MemoryUsage;
+    } catch {
+      // Not written yet, or half.
+    }
+    return usage !== undefined;
+  });
+  if (usage === undefined) throw new Error('the memory probe did not answer');
+  return usage;
+}
+
+function toMib(bytes: number): string {
+  return (bytes / mib).toFixed(1);
+}

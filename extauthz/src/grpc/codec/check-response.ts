@@ -1,0 +1,136 @@
+import { identityHeaders } from '@sallyport/shared';
+import type { CredentialChanges, Denial } from '../../answer.js';
+import type { Allow, DenyReason } from '../../decision.js';
+import { bytesField, numberField, putVarint, textField, varintSize } from './fields.js';
+
+/** google.rpc.Code: INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE. */
+const rpcCodes: Readonly<Record<number, number>> = { 302: 16, 400: 3, 401: 16, 403: 7, 503: 14 };
+const permissionDenied = 7;
+/** HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD */
+const overwriteIfExistsOrAdd = 2;
+
+const okTag = (3 << 3) | 2;
+const metadataTag = (4 << 3) | 2;
+/** CheckResponse.status of an allow: present and empty, google.rpc.Code OK. */
+const allowStatus = Buffer.from([0x0a, 0x00]);
+const nothing = Buffer.alloc(0);
+/** `Identity.encoded` begins with the length of its header part. */
+const prefix = 4;
+
+/** HeaderValueOption; without keep_empty_value Envoy drops it and a forged one comes through. */
+function option(number: number, name: string, value: string): Buffer {
+  const header = bytesField(1, textField(1, name), textField(2, value));
+  return bytesField(number, header, numberField(3, overwriteIfExistsOrAdd), numberField(4, 1));
+}
+
+/** One entry of google.protobuf.Struct with a string value. */
+function metadataEntry(key: string, value: string): Buffer {
+  return bytesField(1, textField(1, key), bytesField(2, textField(3, value)));
+}
+
+/** What does not change while the session lives, in one array of exact size: see ATTACKS 6. */
+function identityBytes({ identity, session }: Allow): Uint8Array {
+  if (identity.encoded !== undefined) return identity.encoded;
+  const headers = Buffer.concat(
+    identityHeaders.map((name, index) => option(2, name, identity.values[index] ?? '')),
+  );
+  const metadata = [
+    metadataEntry('user_id', session?.userId ?? ''),
+    metadataEntry('kind', session?.kind ?? ''),
+  ];
+  // Not from Buffer's pool: a slice kept with the session would pin its 8 KiB slab.
+  const all = Buffer.concat([Buffer.alloc(prefix), headers, ...metadata]);
+  const encoded = Buffer.allocUnsafeSlow(all.length);
+  all.copy(encoded);
+  encoded.writeUInt32BE(headers.length, 0);
+  identity.encoded = encoded;
+  return encoded;
+}
+
+const known = new Map<string, Buffer>();
+
+/** Parts from small fixed sets: names to remove, ids of rules. */
+function remembered(key: string, make: () => Buffer): Buffer {
+  let bytes = known.get(key);
+  if (bytes === undefined) {
+    // Rules come from files that are reloaded.
+    if (known.size > 4096) known.clear();
+    bytes = make();
+    known.set(key, bytes);
+  }
+  return bytes;
+}
+
+const removals = new Map<readonly string[], Buffer>();
+const removal = (names: readonly string[]): Buffer => {
+  if (names.length === 0) return nothing;
+  let bytes = removals.get(names);
+  if (bytes === undefined) {
+    bytes = Buffer.concat(names.map((name) => textField(5, name)));
+    if (removals.size < 16) removals.set(names, bytes);
+  }
+  return bytes;
+};
+
+/** An allow: the session's prepared bytes, and what this request's credentials become. */
+export function encodeAllow(
+  allow: Allow,
+  changes: CredentialChanges,
+  extras: readonly (readonly [name: string, value: string])[] = [],
+): Buffer {
+  const { rule } = allow;
+  const identity = identityBytes(allow);
+  const headersEnd = prefix + new DataView(identity.buffer, identity.byteOffset).getUint32(0);
+  const rewritten = changes.cookie === undefined ? nothing : option(2, 'cookie', changes.cookie);
+  const cookie =
+    extras.length === 0
+      ? rewritten
+      : Buffer.concat([...extras.map(([name, value]) => option(2, name, value)), rewritten]);
+  const removed = removal(changes.remove);
+  const ruled = remembered(`rule ${rule}`, () => metadataEntry('rule', rule));
+  const okLength = headersEnd - prefix + cookie.length + removed.length;
+  const metadataLength = identity.length - headersEnd + ruled.length;
+  const bytes = Buffer.allocUnsafe(
+    allowStatus.length +
+      (1 + varintSize(okLength) + okLength) +
+      (1 + varintSize(metadataLength) + metadataLength),
+  );
+  bytes.set(allowStatus, 0);
+  bytes[2] = okTag;
+  let at = putVarint(bytes, 3, okLength);
+  bytes.set(identity.subarray(prefix, headersEnd), at);
+  at += headersEnd - prefix;
+  bytes.set(cookie, at);
+  at += cookie.length;
+  bytes.set(removed, at);
+  at += removed.length;
+  bytes[at] = metadataTag;
+  at = putVarint(bytes, at + 1, metadataLength);
+  bytes.set(identity.subarray(headersEnd), at);
+  bytes.set(ruled, at + identity.length - headersEnd);
+  return bytes;
+}
+
+const denials = new WeakMap<Denial, Buffer>();
+
+/**
+ * A denial carries its own status, so a 503 reaches the client as one (an error of the call itself
+ * would become `status_on_error`). Encoded once per `Denial`, most of which are constants.
+ */
+export function encodeDenial(denial: Denial, reason: DenyReason): Buffer {
+  let bytes = denials.get(denial);
+  if (bytes === undefined) {
+    const code = rpcCodes[denial.status] ?? permissionDenied;
+    bytes = Buffer.concat([
+      bytesField(1, numberField(1, code), textField(2, reason)),
+      bytesField(
+        2,
+        bytesField(1, numberField(1, denial.status)),
+        ...denial.headers.map(([name, value]) => option(2, name, value)),
+        textField(3, denial.body),
+      ),
+    ]);
+    denials.set(denial, bytes);
+  }
+  return bytes;
+}

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
+import { encodeSession, newSessionId, sessionHandle, sessionKey } from '@sallyport/shared';
+import {
+  checkHttp,
+  grpcChecker,
+  startExtauthz,
+  type CheckAnswer,
+  type ExtauthzProcess,
+} from '../support/extauthz.js';
+import { someSession } from '../support/facts.js';
+import { metric } from '../support/metrics.js';
+
+const patience = 60_000;
+const publicOrigin = 'https://app.example.com';
+
+describe('extauthz with a policy file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-policy-'));
+  const file = join(directory, 'policy.yaml');
+  let redis: RedisProcess | undefined;
+  let admin: Redis | undefined;
+  let service: ExtauthzProcess;
+  let grpc: ReturnType<typeof grpcChecker> | undefined;
+  let cookie: readonly [string, string];
+
+  const policy = `version: 1
+rules:
+  - { id: open, path: /api/open, allow: public }
+  - { id: admin, path: /api/admin/**, allow: { roles: { any: [ADMIN] } } }
+  - { id: shared, path: /api/shared, allow: authenticated, preflight: allow }
+  - { id: on-trial, path: /api/trial, allow: { roles: { any: [ADMIN] } }, shadow: true }
+  - { id: rest, path: /api/**, allow: authenticated }
+`;
+
+  beforeAll(async () => {
+    writeFileSync(file, policy);
+    redis = await startRedis({ directory: join(directory, 'redis') });
+    admin = new Redis(redis.port);
+    const id = newSessionId();
+    const key = sessionKey('extauthz:session:', sessionHandle(id, 'hashed'));
+    const seconds = Number((await admin.time())[0]);
+    const session = someSession({
+      createdAt: seconds,
+      expiresAt: seconds + 600,
+      email: 'ada@example.org',
+    });
+    await admin.hset(key, encodeSession(session));
+    await admin.expire(key, 600);
+    cookie = ['cookie', `__Host-session=${id}`];
+    service = await startExtauthz({
+      directory,
+      env: {
+        REDIS_PORT: String(redis.port),
+        EXTAUTHZ_POLICY_FILE: file,
+        PUBLIC_ORIGIN: publicOrigin,
+        EXTAUTHZ_LOGIN_URL: '/login',
+        EXTAUTHZ_SEND_EMAIL: 'true',
+        EXTAUTHZ_SEND_KIND: 'true',
+      },
+    });
+    grpc = grpcChecker(service.grpcPort);
+  }, patience);
+
+  afterAll(async () => {
+    grpc?.close();
+    await service.child.stop();
+    admin?.disconnect();
+    await redis?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }, patience);
+
+  const transports: [string, (...asked: Asked) => Promise<CheckAnswer>][] = [
+    ['http', (...asked) => checkHttp(service.httpPort, ...asked)],
+    [
+      'grpc',
+      (...asked) => {
+        if (grpc === undefined) throw new Error('no service');
+        return grpc.check(...asked);
+      },
+    ],
+  ];
+  type Asked = [lines: (readonly [string, string])[], target: string, method?: string];
+
+  describe.each(transports)('%s', (_name, check) => {
+    it('lets a public path pass with empty identity headers, forged or logged in', async () => {
+      const empty = {
+        'x-user-id': '',
+        'x-roles': '',
+        'x-permissions': '',
+        'x-user-email': '',
+        'x-session-kind': '',
+      };
+      const forged = await check([['x-user-id', 'root']], '/api/open');
+      expect(forged).toMatchObject({ status: 200, headers: empty, remove: [] });
+      const known = await check([cookie], '/api/open?a=b');
+      expect(known).toMatchObject({ status: 200, headers: empty, remove: ['cookie'] });
+    });
+
+    it('hands over the optional headers where they are switched on', async () => {
+      const { headers } = await check([cookie], '/api/me');
+      expect(headers).toMatchObject({
+        'x-user-email': 'ada@example.org',
+        'x-session-kind': 'browser',
+      });
+    });
+
+    it('names the rule that denies', async () => {
+      const answer = await check([cookie], '/api/admin/users');
+      expect(answer.status).toBe(403);
+      expect(JSON.parse(answer.body)).toMatchObject({ reason: 'missing_role', rule: 'admin' });
+      const none = await check([cookie], '/elsewhere');
+      expect(JSON.parse(none.body)).toMatchObject({ status: 403, reason: 'no_rule' });
+    });
+
+    it('lets nobody act with a cookie from another site', async () => {
+      const act = async (...lines: (readonly [string, string])[]) =>
+        (await check([cookie, ...lines], '/api/me', 'POST')).status;
+      expect(await act()).toBe(403);
+      expect(await act(['origin', 'https://evil.example'])).toBe(403);
+      expect(await act(['sec-fetch-site', 'cross-site'])).toBe(403);
+      expect(await act(['origin', publicOrigin])).toBe(200);
+      expect(await act(['sec-fetch-site', 'same-origin'])).toBe(200);
+    });
+
+    it('lets a preflight pass by its rule only', async () => {
+      const preflight = [
+        ['origin', 'https://elsewhere.example'],
+        ['access-control-request-method', 'PUT'],
+      ] as [string, string][];
+      const allowed = await check(preflight, '/api/shared', 'OPTIONS');
+      expect(allowed).toMatchObject({ status: 200, headers: { 'x-user-id': '' } });
+      expect((await check(preflight, '/api/me', 'OPTIONS')).status).toBe(401);
+    });
+
+    it('sends a person to the login, and a person from elsewhere through the bounce', async () => {
+      const page = (site: string): [string, string][] => [
+        ['sec-fetch-mode', 'navigate'],
+        ['sec-fetch-dest', 'document'],
+        ['sec-fetch-site', site],
+      ];
+      const login = await check(page('none'), '/api/report?a=b');
+      expect(login.status).toBe(302);
+      expect(login.headers).toMatchObject({
+        location: `${publicOrigin}/login?returnUrl=${encodeURIComponent(`${publicOrigin}/api/report?a=b`)}`,
+        'cache-control': 'no-store',
+      });
+      expect(String(login.headers['set-cookie'])).toContain('__Host-return=');
+      const bounce = await check(page('cross-site'), '/api/report');
+      expect(bounce.status).toBe(401);
+      expect(bounce.body).toContain('/api/report?__bounce=1');
+      expect((await check([], '/api/report')).headers['content-type']).toBe(
+        'application/problem+json',
+      );
+    });
+
+    it('counts what a rule on trial would have changed, and does not enforce it', async () => {
+      const line = /extauthz_policy_shadow_total\{rule="on-trial",change="would_deny"\} ([0-9]+)/;
+      const before = (await metric(service.healthPort, line)) ?? 0;
+      expect((await check([cookie], '/api/trial')).status).toBe(200);
+      expect(await metric(service.healthPort, line)).toBe(before + 1);
+    });
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import { newSessionId } from '@sallyport/shared';
+import { credentialChanges, denial, extraHeaders } from '../../../extauthz/src/answer.js';
+import { deny, denyReasons, type Allow, type DenyReason } from '../../../extauthz/src/decision.js';
+import { encodeAllow, encodeDenial } from '../../../extauthz/src/grpc/codec/check-response.js';
+import { identityOf } from '../../../extauthz/src/identity.js';
+import { cookieName, someFacts, someSession } from '../../support/facts.js';
+import { checkMethod, officialRoot, referenceResponse } from '../../support/grpc-reference.js';
+import { cases, Choices, proofSeed } from '../../support/proofs.js';
+
+const official = officialRoot().lookupType('envoy.service.auth.v3.CheckResponse');
+
+/** As anybody reads it who has the definitions; defaults left out. */
+const read = (bytes: Buffer): object => official.toObject(official.decode(bytes));
+const reference = (message: object): object =>
+  read(checkMethod.responseSerialize(message as never));
+
+describe('encodeAllow', () => {
+  const seed = proofSeed;
+
+  it(`writes what the reference writes, again and again for one session (seed ${String(seed)})`, () => {
+    const choices = new Choices(seed);
+    for (let count = cases(500, 50_000); count > 0; count -= 1) {
+      const session = someSession({
+        userId: choices.text(choices.rarely(10) ? 400 : 30),
+        roles: choices.many(4, () => choices.text(12)),
+        permissions: choices.many(choices.rarely(10) ? 80 : 4, () => choices.text(12)),
+        kind: choices.one(['browser', 'native', 'service']),
+      });
+      const allow: Allow = {
+        outcome: 'allow',
+        basis: 'session',
+        session,
+        identity: identityOf(session),
+        rule: `rule-${String(choices.below(9))}`,
+      };
+      for (let again = 0; again < 3; again += 1) {
+        const own = `__Host-session=${newSessionId()}`;
+        const facts = someFacts({
+          cookie: choices.one([undefined, own, `a=${choices.text(9)}; ${own}`, 'a=b']),
+          ...(choices.rarely(2) ? { authorization: choices.one(['Bearer x', 'Basic y']) } : {}),
+        });
+        const answers = {
+          cookieName,
+          sendEmail: choices.rarely(3),
+          sendKind: choices.rarely(3),
+        };
+        const bytes = encodeAllow(
+          allow,
+          credentialChanges(facts, cookieName),
+          extraHeaders(allow, answers),
+        );
+        expect(read(bytes)).toEqual(reference(referenceResponse(allow, facts, answers)));
+      }
+    }
+  }, 300_000);
+
+  it('keeps one array of exact size per session, outside of any pool', () => {
+    const session = someSession();
+    const identity = identityOf(session);
+    encodeAllow(
+      { outcome: 'allow', basis: 'session', session, identity, rule: 'r' },
+      { cookie: undefined, remove: [] },
+    );
+    expect(identity.encoded?.byteLength).toBe(identity.encoded?.buffer.byteLength);
+  });
+});
+
+describe('encodeDenial', () => {
+  it.each(Object.keys(denyReasons) as DenyReason[])('writes %s as the reference does', (reason) => {
+    const bytes = encodeDenial(denial(reason), reason);
+    expect(read(bytes)).toEqual(
+      reference(referenceResponse(deny(reason), someFacts(), { cookieName })),
+    );
+    expect(encodeDenial(denial(reason), reason)).toBe(bytes);
+  });
+});
