@@ -1,6 +1,6 @@
 import type { Clock } from '@sallyport/shared';
 import type { Health } from '@sallyport/shared/runtime';
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Events } from './events.js';
 import { errorHandler, notFound } from './http/error-handler.js';
 import { requestLog } from './http/request-log.js';
@@ -11,11 +11,14 @@ import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { PermissionClient } from './permissions/permission-client.js';
 import { callback } from './routes/callback.js';
 import { health } from './routes/health.js';
+import { heartbeat } from './routes/heartbeat.js';
 import { login } from './routes/login.js';
 import { logout, logoutPage } from './routes/logout.js';
+import { refresh, refuseForeignRefresh } from './routes/refresh.js';
 import { session } from './routes/session.js';
 import { user } from './routes/user.js';
 import type { SessionLifecycle } from './sessions/session-lifecycle.js';
+import type { SessionUse } from './sessions/session-use.js';
 
 /** Everything the routes may touch. */
 export interface AppParts {
@@ -26,6 +29,8 @@ export interface AppParts {
   readonly requests: AuthorizationRequestStore;
   readonly permissions: Pick<PermissionClient, 'grantsOf'>;
   readonly sessions: SessionLifecycle;
+  readonly use: SessionUse;
+  readonly refreshLimit: RequestHandler;
   readonly cookies: SessionCookies;
   readonly health: Health;
   readonly clock: Clock;
@@ -50,8 +55,10 @@ export function createApp(parts: AppParts): Express {
   app.use(parts.cookies.refuseTwo());
   app.get('/oauth2/authorization/:idp', login(parts));
   app.get('/login/oauth2/code/:idp', callback(parts));
-  app.get('/user', user(parts));
+  app.get(['/user', '/auth/v1/user'], user(parts));
   app.get('/auth/session', session(parts));
+  app.get('/auth/v1/session', heartbeat(parts));
+  app.post('/auth/refresh', refuseForeignRefresh(parts), parts.refreshLimit, refresh(parts));
   app.get('/logout', logoutPage(parts));
   app.post('/logout', logout(parts));
   app.use(notFound);

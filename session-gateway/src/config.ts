@@ -9,6 +9,7 @@ import {
 import { parseSealKeys } from './config-rules.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import type { SealKey } from './sealing/sealer.js';
+import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
 
 /** What the gateway needs to know of one identity provider. */
@@ -23,6 +24,8 @@ export interface IdpRegistration {
   readonly logoutUrlTemplate?: string;
   /** How long any one call may take. */
   readonly timeout: number;
+  /** Compare UserInfo's subject after a refresh too. */
+  readonly userInfoOnRefresh: boolean;
 }
 
 /** Every setting of the gateway. Durations without a unit in their name are milliseconds. */
@@ -35,6 +38,10 @@ export interface Config {
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
   readonly lifetimes: SessionLifetimes;
+  readonly refresh: RefreshTiming & {
+    /** How long a refresh token that may be spent is left alone. */
+    readonly retryAfter: number;
+  };
   readonly keyPrefix: string;
   readonly keyForm: SessionKeyForm;
   readonly cookieName: string;
@@ -42,6 +49,8 @@ export interface Config {
   readonly redisTimeout: number;
   /** How long the start may wait for Redis. */
   readonly redisPatience: number;
+  /** After how long a replica's unfinished activity reports are taken over. */
+  readonly activityClaimAfter: number;
   readonly drainWait: number;
   readonly drainDeadline: number;
   readonly logLevel: string;
@@ -96,10 +105,20 @@ function contradictions(value: GatewayVariables): string[] {
       'EXTAUTHZ_SESSION_TTL_SECONDS: is longer than SESSION_ABSOLUTE_TTL_SECONDS. The idle time must fit into the absolute one.',
     );
   }
+  if (retryAfter(value) <= value.IDP_TIMEOUT_MS) {
+    found.push(
+      'REFRESH_RETRY_AFTER: is not longer than IDP_TIMEOUT_MS. A second replica would send a refresh token that is still under way.',
+    );
+  }
   if (value.TOKEN_SEAL_KEYS.includes(value.IDP_CLIENT_SECRET)) {
     found.push('TOKEN_SEAL_KEYS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
   }
   return found;
+}
+
+/** Unless it is said, well beyond the time that a call which is still under way may take. */
+function retryAfter(value: GatewayVariables): number {
+  return value.REFRESH_RETRY_AFTER || Math.max(15_000, 2 * value.IDP_TIMEOUT_MS);
 }
 
 function shape(value: GatewayVariables, redis: RedisConfig): Config {
@@ -117,6 +136,7 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
         scopes: value.IDP_SCOPES,
         logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
         timeout: value.IDP_TIMEOUT_MS,
+        userInfoOnRefresh: value.IDP_USERINFO_ON_REFRESH,
         ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
           ? {}
           : { logoutUrlTemplate: value.IDP_LOGOUT_URL_TEMPLATE }),
@@ -129,12 +149,18 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
       idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
       absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,
     },
+    refresh: {
+      leewaySeconds: value.REFRESH_BEFORE_EXPIRY_SECONDS,
+      permFreshSeconds: value.PERMISSION_MAX_STALE_SECONDS,
+      retryAfter: retryAfter(value),
+    },
     keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
     keyForm: value.SESSION_KEY_FORM,
     cookieName: value.SESSION_COOKIE_NAME,
     redis,
     redisTimeout: value.GATEWAY_REDIS_TIMEOUT_MS,
     redisPatience: value.GATEWAY_REDIS_PATIENCE_MS,
+    activityClaimAfter: value.GATEWAY_ACTIVITY_CLAIM_AFTER_MS,
     drainWait: value.GATEWAY_DRAIN_WAIT_MS,
     drainDeadline: value.GATEWAY_DRAIN_DEADLINE_MS,
     logLevel: value.LOG_LEVEL,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { systemClock } from '@sallyport/shared';
+import { refreshRateLimitPrefix, systemClock } from '@sallyport/shared';
 import {
   closeRedis,
   ConfigError,
@@ -19,6 +19,7 @@ import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
 import { SessionCookies } from './http/session-cookies.js';
+import { sessionRateLimit } from './http/session-rate-limit.js';
 import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import { IdentityProvider } from './oidc/identity-provider.js';
 import { TokenCipher } from './oidc/token-cipher.js';
@@ -28,6 +29,8 @@ import { Sealer } from './sealing/sealer.js';
 import { RedisSessionStore } from './sessions/redis-session-store.js';
 import { SessionLifecycle } from './sessions/session-lifecycle.js';
 import { SessionRef } from './sessions/session-ref.js';
+import { SessionUse } from './sessions/session-use.js';
+import { upkeepParts } from './upkeep-parts.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -58,27 +61,58 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   const idps = config.idps.map((registration) => new IdentityProvider(registration, systemClock));
   const [defaultIdp] = idps;
   if (defaultIdp === undefined) throw new Error('no identity provider is registered');
+  const idpsById = new Map(idps.map((idp) => [idp.id, idp]));
+
+  const permissionClient = new PermissionClient({
+    baseUrl: config.permissionServiceUrl,
+    timeout: config.permissionTimeout,
+  });
+  const store = new RedisSessionStore(redis, {
+    prefix: config.keyPrefix,
+    onCorrupt: (reason) => events.corruptSession(reason),
+  });
+  const cipher = new TokenCipher(sealer);
+  const clock = systemClock;
+  const given = { config, registry, logger, redis, store, cipher, idps: idpsById, clock };
+  const { upkeep, ended, units: upkeepUnits } = upkeepParts({ ...given, permissionClient });
+  const sessions = new SessionLifecycle({
+    store,
+    cipher,
+    keyForm: config.keyForm,
+    lifetimes: config.lifetimes,
+    permFreshSeconds: config.refresh.permFreshSeconds,
+    noteInUse: (handle) => upkeep.noteInUse(handle),
+  });
+  const cookies = new SessionCookies(config.cookieName, new SessionRef(config.sealKeys));
 
   const app = createApp({
     publicOrigin: config.publicOrigin,
     idpOrigins: config.idps.map(({ issuer }) => new URL(issuer).origin),
-    idps: new Map(idps.map((idp) => [idp.id, idp])),
+    idps: idpsById,
     defaultIdp,
     requests: new RedisAuthorizationRequestStore(redis, sealer),
-    permissions: new PermissionClient({
-      baseUrl: config.permissionServiceUrl,
-      timeout: config.permissionTimeout,
+    permissions: permissionClient,
+    sessions,
+    use: new SessionUse({
+      sessions,
+      store,
+      upkeep,
+      ended,
+      idleSeconds: config.lifetimes.idleSeconds,
+      clock: systemClock,
+      heartbeatPatience: 2000,
+      refreshPatience: 10_000,
     }),
-    sessions: new SessionLifecycle({
-      store: new RedisSessionStore(redis, {
-        prefix: config.keyPrefix,
-        onCorrupt: (reason) => events.corruptSession(reason),
-      }),
-      cipher: new TokenCipher(sealer),
-      keyForm: config.keyForm,
-      lifetimes: config.lifetimes,
+    refreshLimit: sessionRateLimit({
+      redis,
+      prefix: refreshRateLimitPrefix,
+      perMinute: 30,
+      sessionOf: (request) => {
+        const id = cookies.idOf(request);
+        return id === undefined ? undefined : sessions.handleOf(id);
+      },
     }),
-    cookies: new SessionCookies(config.cookieName, new SessionRef(config.sealKeys)),
+    cookies,
     health,
     clock: systemClock,
     events,
@@ -91,6 +125,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     managementServer({ port: config.managementPort, health, registry }),
     redisLink(redis, config.redisPatience, logger),
     metadata(idps, logger),
+    ...upkeepUnits,
     server,
   ];
   return [

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { answerJson, answerText, ordinaryGrants } from '../support/permission-service.js';
-import { dump } from '../support/redis-dump.js';
+import { dumpSessions } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
 
 const idValue = '[A-Za-z0-9_-]{43}';
@@ -27,7 +27,8 @@ describeOnRedis(
       stack.idp.nextSubject = 'auth0|ada';
       stack.idp.intercept = () => false;
     });
-    const keys = async (): Promise<string[]> => (await dump(redis())).map(({ key }) => key).sort();
+    const keys = async (): Promise<string[]> =>
+      (await dumpSessions(redis())).map(({ key }) => key).sort();
     const isLoggedIn = async (browser: BrowserJar): Promise<boolean> =>
       (await browser.visit(`${stack.origin}/user`)).status === 200;
     const bounceTo = (path: string): string =>

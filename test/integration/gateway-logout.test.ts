@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
-import { dump } from '../support/redis-dump.js';
+import { dumpSessions } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -22,12 +22,12 @@ describeOnRedis(
     beforeEach(async () => {
       for (const admin of redis().admins) await admin.flushall();
     });
-    const records = async (): Promise<number> => (await dump(redis())).length;
+    const records = async (): Promise<number> => (await dumpSessions(redis())).length;
 
     describe('GET /user', () => {
       it('answers who is logged in, without a token, and does not slide the session', async () => {
         const browser = await stack.login();
-        const before = await dump(redis());
+        const before = await dumpSessions(redis());
         const answer = await browser.visit(`${stack.origin}/user`);
 
         expect(answer.status).toBe(200);
@@ -42,7 +42,7 @@ describeOnRedis(
           roles: ['ADMIN', 'USER'],
           permissions: ['transactions:read', 'transactions:read:any'],
         });
-        const after = await dump(redis());
+        const after = await dumpSessions(redis());
         expect(after.map(({ value }) => value)).toEqual(before.map(({ value }) => value));
       });
 

@@ -5,7 +5,7 @@ import { BrowserJar } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { idpClient } from '../support/idp.js';
 import { answerJson, answerText } from '../support/permission-service.js';
-import { dump } from '../support/redis-dump.js';
+import { dumpSessions } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -85,7 +85,7 @@ describeOnRedis(
       ['that is no token', () => 'hello'],
     ])('refuses an ID token %s', async (_what, idToken) => {
       expect(await loginWith(idToken)).toContain('/login?error=auth_failed');
-      expect(await dump(redis())).toEqual([]);
+      expect(await dumpSessions(redis())).toEqual([]);
     });
 
     describe('whose metadata cannot be had', () => {

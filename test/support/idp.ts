@@ -20,6 +20,10 @@ export interface TestIdp {
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Requests so far whose path is this one. */
   count(path: string): number;
+  /** What became of refresh tokens: rotated, refused; families revoked because of a reuse. */
+  readonly refreshes: { used: number; refused: number; familiesRevoked: number };
+  /** Every refresh token revoked by a client (RFC 7009). */
+  readonly revoked: readonly string[];
   /** Every code and token issued: what no log and no key may hold. */
   readonly issued: readonly string[];
   close(): Promise<void>;
@@ -28,6 +32,8 @@ export interface TestIdp {
 export async function startIdp(options: {
   redirectUris: readonly string[];
   postLogoutRedirectUris: readonly string[];
+  /** How long access and ID tokens live; 600 if left out. */
+  tokenSeconds?: number;
 }): Promise<TestIdp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -40,12 +46,26 @@ export async function startIdp(options: {
     issued.push(...Object.values(ctx.oidc.params ?? {}).filter(isSecret));
     issued.push(...Object.values(ctx.body as Record<string, unknown>).filter(isSecret));
   });
+  const refreshes = { used: 0, refused: 0, familiesRevoked: 0 };
+  const revoked: string[] = [];
+  const isRefresh = (params: object | undefined): boolean =>
+    (params as { grant_type?: unknown } | undefined)?.grant_type === 'refresh_token';
+  provider.on('grant.success', (ctx) => {
+    if (isRefresh(ctx.oidc.params)) refreshes.used += 1;
+  });
+  provider.on('grant.error', (ctx) => {
+    if (isRefresh(ctx.oidc.params)) refreshes.refused += 1;
+  });
+  provider.on('grant.revoked', () => (refreshes.familiesRevoked += 1));
+  provider.on('refresh_token.destroyed', (token) => revoked.push(token.jti));
   const idp: TestIdp = {
     issuer,
     nextSubject: 'auth0|ada',
     nextError: undefined,
     intercept: () => false,
     count: (path) => paths.filter((seen) => seen === path).length,
+    refreshes,
+    revoked,
     issued,
     close: () => closeServer(server),
   };
@@ -88,6 +108,7 @@ export async function startIdp(options: {
 function configuration(options: {
   redirectUris: readonly string[];
   postLogoutRedirectUris: readonly string[];
+  tokenSeconds?: number;
 }): Configuration {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = { ...(privateKey.export({ format: 'jwk' }) as JWK), kid: 'k1', use: 'sig' };
@@ -131,8 +152,8 @@ function configuration(options: {
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     ttl: {
       AuthorizationCode: 60,
-      AccessToken: 600,
-      IdToken: 600,
+      AccessToken: options.tokenSeconds ?? 600,
+      IdToken: options.tokenSeconds ?? 600,
       RefreshToken: 3600,
       Interaction: 600,
       Session: 3600,

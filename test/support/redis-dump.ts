@@ -15,6 +15,14 @@ export async function dump(redis: Pick<TestRedis, 'admins'>): Promise<Entry[]> {
   return perServer.flat();
 }
 
+/** What the gateway keeps for all sessions together, whether there is one or not. */
+const standing = new Set(['extauthz:activity', 'gateway:refresh-due']);
+
+/** The same without the stream and the plan that are there with or without a session. */
+export async function dumpSessions(redis: Pick<TestRedis, 'admins'>): Promise<Entry[]> {
+  return (await dump(redis)).filter(({ key }) => !standing.has(key));
+}
+
 async function dumpOne(admin: Redis): Promise<Entry[]> {
   const entries: Entry[] = [];
   for await (const keys of admin.scanStream({ count: 500 })) {

@@ -13,7 +13,7 @@ export type ProblemCode =
   | 'internal';
 
 export interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 429 | 500 | 503;
   readonly title: string;
   readonly detail: string;
 }
@@ -59,6 +59,32 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
   },
   no_session: { status: 401, title: 'Not logged in', detail: 'There is no live session. Log in.' },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing at this address.' },
+  session_ended_at_idp: {
+    status: 401,
+    title: 'Logged out by the identity provider',
+    detail: 'The identity provider has ended this login. Log in again.',
+  },
+  session_subject_changed: {
+    status: 401,
+    title: 'Logged out',
+    detail: 'The identity provider answered for another person. Log in again.',
+  },
+  cross_site: {
+    status: 403,
+    title: 'Request from elsewhere',
+    detail: 'This address answers only pages of this site.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'This session was refreshed too often. Try again in a moment.',
+  },
+  refresh_pending: {
+    status: 503,
+    title: 'Not refreshed yet',
+    detail:
+      'The identity provider has not answered yet. Your session is kept. Try again in a moment.',
+  },
   idp_unreachable: idpDown,
   idp_unsuitable: idpDown,
   login_denied: loginFailed,

@@ -1,3 +1,5 @@
+import type { EndReason } from '../sessions/ended-sessions.js';
+
 /** The request is refused for what it is; nothing has been done. The code is the answer's `reason`. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
@@ -10,4 +12,12 @@ export class RefusedError extends Error {
 }
 
 export type RefusalCode =
-  'ambiguous_cookie' | 'not_a_navigation' | 'no_csrf_proof' | 'no_session' | 'not_found';
+  | 'ambiguous_cookie'
+  | 'not_a_navigation'
+  | 'no_csrf_proof'
+  | 'no_session'
+  | 'not_found'
+  | 'cross_site'
+  | 'rate_limited'
+  | 'refresh_pending'
+  | EndReason;

@@ -30,6 +30,7 @@ const script = {
   find: new LuaScript('pair', 'find'),
   update: new LuaScript('pair', 'update'),
   slide: new LuaScript('pair', 'slide'),
+  cap: new LuaScript('pair', 'cap'),
 };
 
 /** Both records in Redis: one script, one slot, one expiry per verb. The rules stand in `lua/`. */
@@ -108,6 +109,12 @@ export class RedisSessionStore implements SessionStore {
       idleSeconds,
       usedAt === undefined ? '' : Math.floor(usedAt),
     ]);
+    return deadline === null ? undefined : Number(deadline);
+  }
+
+  async cap(handle: SessionHandle, second: number): Promise<number | undefined> {
+    const args = [Math.floor(second)];
+    const deadline = await script.cap.run(this.#redis, this.#keys(handle), args);
     return deadline === null ? undefined : Number(deadline);
   }
 

@@ -16,6 +16,10 @@ export interface SessionLifecycleOptions {
   readonly cipher: TokenCipher;
   readonly keyForm: SessionKeyForm;
   readonly lifetimes: SessionLifetimes;
+  /** How long the first permissions may be used without asking again; 900 s if left out. */
+  readonly permFreshSeconds?: number;
+  /** Told of every session that began, so that it is kept fresh. */
+  readonly noteInUse?: (handle: SessionHandle) => Promise<void>;
 }
 
 export interface OpenedSession {
@@ -58,7 +62,7 @@ export class SessionLifecycle {
     seq: number,
     replaced: readonly SessionHandle[],
   ): Promise<OpenedSession> {
-    const { store, cipher, lifetimes } = this.#options;
+    const { store, cipher, lifetimes, permFreshSeconds, noteInUse } = this.#options;
     const id = newSessionId();
     const handle = this.handleOf(id);
     const { tokens, profile } = login;
@@ -68,7 +72,11 @@ export class SessionLifecycle {
       kind: 'browser' as const,
       sealedTokens: await cipher.seal(tokens, handle),
       seq,
-      ...(tokens.expiresAt === undefined ? {} : { tokenExpiresAt: tokens.expiresAt }),
+      ...(permFreshSeconds === undefined ? {} : { permFreshForSeconds: permFreshSeconds }),
+      // Without a refresh token nothing can be done when they expire, so nothing is due then.
+      ...(tokens.expiresAt === undefined || tokens.refreshToken === undefined
+        ? {}
+        : { tokenExpiresAt: tokens.expiresAt }),
     };
     await orUnavailable(store.create(handle, session, lifetimes));
     try {
@@ -77,6 +85,8 @@ export class SessionLifecycle {
       await store.remove(handle).catch(() => undefined);
       throw error;
     }
+    // A note that is lost is made again when the session is used.
+    await noteInUse?.(handle).catch(() => undefined);
     return { id, handle };
   }
 

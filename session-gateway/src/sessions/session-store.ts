@@ -53,6 +53,10 @@ export interface StoredSession extends Omit<NewSession, 'shareEmail' | 'permFres
   readonly permVersion: number;
   /** Until when roles and permissions may be used without asking again. */
   readonly permFreshUntil: number;
+  /** When the tokens were last renewed; missing until they were. */
+  readonly tokensAt?: number;
+  /** What no slide passes, since the permissions could not be asked for again; see `cap`. */
+  readonly cappedAt?: number;
 }
 
 export interface SessionLifetimes {
@@ -123,6 +127,13 @@ export interface SessionStore {
    * @returns the deadline in force, or undefined if the session is gone.
    */
   slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined>;
+  /**
+   * Lets the session live until then at the latest, whatever slides it, until new permissions are
+   * stored; never lengthens. A second that has passed ends the session.
+   * @param second epoch seconds
+   * @returns the deadline in force, or undefined if the session is gone.
+   */
+  cap(handle: SessionHandle, second: number): Promise<number | undefined>;
   /** Ends the session. @returns whether anything was there. Safe to repeat. */
   remove(handle: SessionHandle): Promise<boolean>;
 }
