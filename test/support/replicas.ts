@@ -5,6 +5,7 @@ import {
   gatewaySessionKey,
   defaultSessionKeyPrefix,
   sessionHandle,
+  sessionKey,
   type SessionHandle,
   type SessionId,
 } from '@sallyport/shared';
@@ -102,6 +103,31 @@ export async function tokenVersion(
   { key }: LiveSession,
 ): Promise<number> {
   return Number((await admin?.hget(key, 'token_version')) ?? 0);
+}
+
+/** Lets both records end this many seconds from now. @returns that second */
+export async function shorten(
+  admin: Redis | undefined,
+  { handle, key }: LiveSession,
+  seconds: number,
+): Promise<number> {
+  const end = Math.floor(Date.now() / 1000) + seconds;
+  for (const one of [key, sessionKey(defaultSessionKeyPrefix, handle)]) {
+    await admin?.hset(one, 'expires_at', end);
+    await admin?.pexpireat(one, end * 1000);
+  }
+  return end;
+}
+
+/** Until when both records live, by what they say; fails where they disagree. */
+export async function deadlineOf(
+  admin: Redis | undefined,
+  { handle, key }: LiveSession,
+): Promise<number> {
+  const mine = await admin?.hget(key, 'expires_at');
+  const reader = await admin?.hget(sessionKey(defaultSessionKeyPrefix, handle), 'expires_at');
+  if (mine !== reader) throw new Error('the records disagree');
+  return Number(mine);
 }
 
 /** The value of a metric with these labels; 0 while it has none. */

@@ -87,7 +87,7 @@ export class SessionRefresh {
     try {
       fresh = await idp.refresh(refreshToken, tokens, session.profile);
     } catch (error) {
-      return this.#failed(handle, lock, error);
+      return this.#failed(handle, session, lock, error);
     }
     const outcome = await this.#store(handle, lock, {
       tokens: {
@@ -111,13 +111,22 @@ export class SessionRefresh {
     return { outcome: 'refreshed' };
   }
 
-  async #failed(handle: SessionHandle, lock: HeldLock, error: unknown): Promise<RefreshOutcome> {
+  async #failed(
+    handle: SessionHandle,
+    session: StoredSession,
+    lock: HeldLock,
+    error: unknown,
+  ): Promise<RefreshOutcome> {
     const { store, ended } = this.#options;
     const verdict = refreshVerdict(asIdentityProviderError(error));
     if (verdict.verdict === 'kept') {
       await lock.rest(verdict.fate).catch(() => undefined);
       return { outcome: 'kept', reason: verdict.reason };
     }
+    // The token may be refused because the one retry of it has brought new ones meanwhile.
+    const current = await orUnavailable(store.find(handle));
+    if (current === undefined) return { outcome: 'gone' };
+    if (current.tokenVersion !== session.tokenVersion) return { outcome: 'refreshed' };
     const reason =
       verdict.reason === 'invalid_grant' ? 'session_ended_at_idp' : 'session_subject_changed';
     // First the reason: who finds the session gone looks for it. It may be lost, the removal not.
