@@ -30,6 +30,7 @@ describeOnRedis(
       stack = await startGatewayStack(redis(), {
         IDP_TIMEOUT_MS: '500',
         REFRESH_RETRY_AFTER: '600',
+        IDP_USERINFO_ON_REFRESH: 'true',
         PERMISSION_SERVICE_TIMEOUT_MS: '300',
       });
     });
@@ -151,6 +152,23 @@ describeOnRedis(
         expect(body(answer)).toMatchObject({ reason: 'session_subject_changed' });
         expect(await isAlive(session)).toBe(false);
       });
+    });
+
+    it.each([
+      ['ends when UserInfo is another person’s', answerJson(200, { sub: 'auth0|bob' }), 401],
+      ['lives on when UserInfo cannot be had', answerText(503, 'down'), 200],
+    ])('%s', async (_what, answer, status) => {
+      const session = await login();
+      stack.idp.intercept = (request, response) => {
+        if (request.url !== '/me') return false;
+        answer(request, response);
+        return true;
+      };
+      await expireTokens(admin(), session);
+      const beat = await heartbeat(stack.origin, session);
+      expect(beat.status).toBe(status);
+      expect(await tokenVersion(admin(), session)).toBe(status === 200 ? 2 : 0);
+      expect(await isAlive(session)).toBe(status === 200);
     });
 
     it('revokes the new token where the session ended while the provider was asked', async () => {

@@ -124,8 +124,12 @@ export async function deadlineOf(
   admin: Redis | undefined,
   { handle, key }: LiveSession,
 ): Promise<number> {
-  const mine = await admin?.hget(key, 'expires_at');
-  const reader = await admin?.hget(sessionKey(defaultSessionKeyPrefix, handle), 'expires_at');
+  const both = await admin
+    ?.multi()
+    .hget(key, 'expires_at')
+    .hget(sessionKey(defaultSessionKeyPrefix, handle), 'expires_at')
+    .exec();
+  const [mine, reader] = (both ?? []).map(([, value]) => value);
   if (mine !== reader) throw new Error('the records disagree');
   return Number(mine);
 }

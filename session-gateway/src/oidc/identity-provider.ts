@@ -122,11 +122,11 @@ export class IdentityProvider {
     sub: string,
   ): Promise<void> {
     if (configuration.serverMetadata().userinfo_endpoint === undefined) return;
-    const answer = await client
-      .fetchUserInfo(configuration, accessToken, client.skipSubjectCheck)
-      .catch(() => undefined);
-    if (answer !== undefined && answer.sub !== sub) {
-      throw new IdentityProviderError('bad_idp_answer', 'other_subject');
+    try {
+      await client.fetchUserInfo(configuration, accessToken, sub);
+    } catch (error) {
+      if (codeBehind(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return;
+      throw new IdentityProviderError('bad_idp_answer', 'other_subject', { cause: error });
     }
   }
 
@@ -167,6 +167,11 @@ export class IdentityProvider {
       ...(answer.expires_in === undefined ? {} : { expiresAt: now + answer.expires_in }),
     };
   }
+}
+
+function codeBehind(error: unknown): unknown {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  return code ?? cause?.code;
 }
 
 async function discover(registration: IdpRegistration): Promise<client.Configuration> {

@@ -66,7 +66,7 @@ export class RefreshLock {
       args,
     )) as ['held', number] | ['busy' | 'resting' | 'spent'];
     if (outcome !== 'held') return { outcome };
-    return { outcome, lock: this.#held(handle, owner, Number(uses) > 0) };
+    return { outcome, lock: this.#held(handle, owner, uses > 0) };
   }
 
   #held(handle: SessionHandle, owner: string, isRetry: boolean): HeldLock {

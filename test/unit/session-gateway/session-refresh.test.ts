@@ -33,7 +33,9 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
       const permissions = { expectedVersion, roles, permissions: [], freshForSeconds: 900 };
       await real.update(handle, { permissions });
     },
-    remove: async () => void (await real.remove(handle)),
+    remove: async () => {
+      await real.remove(handle);
+    },
   };
   const before = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     log.push(name);
@@ -118,8 +120,8 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
 }
 
 interface World {
-  push(roles: string[]): Promise<void>;
-  remove(): Promise<void>;
+  readonly push: (roles: string[]) => Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
 describe('the refresh of a session', () => {
