@@ -3,8 +3,7 @@ import { refreshLockKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import { LuaScript } from './lua-script.js';
 
-/** How long a holder that died keeps the others waiting, ms; renewed three times as often. */
-const lease = 5000;
+const defaultLease = 5000;
 
 export type LockAttempt =
   | { readonly outcome: 'held'; readonly lock: HeldLock }
@@ -37,6 +36,8 @@ export interface RefreshLockOptions {
   readonly retryAfter: number;
   /** How long the uses of a token are remembered, ms: as long as a session may live. */
   readonly memory: number;
+  /** How long a holder that died before the mark keeps the others waiting, ms; 5000 if left out. */
+  readonly lease?: number;
 }
 
 const script = {
@@ -59,7 +60,7 @@ export class RefreshLock {
 
   async acquire(handle: SessionHandle, tokenVersion: number): Promise<LockAttempt> {
     const owner = randomBytes(16).toString('base64url');
-    const args = [owner, tokenVersion, lease];
+    const args = [owner, tokenVersion, this.#lease];
     const [outcome, uses] = (await script.acquire.run(
       this.#redis,
       [refreshLockKey(handle)],
@@ -69,9 +70,13 @@ export class RefreshLock {
     return { outcome, lock: this.#held(handle, owner, uses > 0) };
   }
 
+  get #lease(): number {
+    return this.#options.lease ?? defaultLease;
+  }
+
   #held(handle: SessionHandle, owner: string, isRetry: boolean): HeldLock {
     const { retryAfter, memory } = this.#options;
-    let leaseNow = lease;
+    let leaseNow = this.#lease;
     let marked = false;
     let ended = false;
     const advance = async (next: string, add = 0, most = 2): Promise<boolean> => {
@@ -81,7 +86,7 @@ export class RefreshLock {
     const renewal = setInterval(() => {
       // A renewal that fails only shortens the lease; the mark and the store find out.
       advance(owner).catch(() => undefined);
-    }, lease / 3).unref();
+    }, this.#lease / 3).unref();
     const end = (): boolean => {
       clearInterval(renewal);
       const first = !ended;
