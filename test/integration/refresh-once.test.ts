@@ -145,6 +145,28 @@ for (const kind of ['6.2', '7'] as const) {
         });
       });
 
+      it('whose holder is asked to stop meanwhile is stored before it stops', async () => {
+        const leaving = await startReplica(redis(), stack, env);
+        const session = await login();
+        const before = uses();
+        let release: (() => void) | undefined;
+        stack.idp.intercept = (request, response) => {
+          if (request.url !== '/token') return false;
+          release = () => stack.idp.handle(request, response);
+          return true;
+        };
+        await expireTokens(admin(), session);
+        const beat = heartbeat(leaving.origin, session);
+        await until(() => release !== undefined);
+        process.kill(leaving.process.pid ?? 0, 'SIGTERM');
+        release?.();
+        expect((await beat).status).toBe(200);
+        await leaving.close();
+        expect(await tokenVersion(admin(), session)).toBe(2);
+        expect(uses() - before).toBe(1);
+        expect(await admin()?.exists(`gateway:refresh-lock:${session.handle}`)).toBe(0);
+      });
+
       it('whose holder is killed between the provider’s answer and the store is tried once more', async () => {
         const victim = await startReplica(redis(), stack, env);
         const session = await login();
