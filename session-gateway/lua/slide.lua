@@ -1,5 +1,5 @@
--- Moves the idle deadline of both records; never shortens it, never passes the absolute one, never
--- brings anything back (ATTACKS 8, 17).
+-- Moves the idle deadline of both records; never shortens it, never passes the absolute one or the
+-- cap of permissions that could not be asked for again, never brings anything back (ATTACKS 8, 17).
 -- ARGV: idle seconds, when the session was in use (seconds) or ''.
 -- Returns the deadline in force, or nil if the session is gone.
 local state = pair_state()
@@ -7,15 +7,17 @@ if state == 'wrong-type' then return redis.error_reply('WRONGTYPE a session key 
 if state ~= 'alive' then return false end
 
 local now = server_seconds()
-local fields = redis.call('HMGET', KEYS[2], 'expires_at', 'absolute_expires_at', 'last_accessed_at')
+local fields = redis.call('HMGET', KEYS[2], 'expires_at', 'absolute_expires_at',
+  'last_accessed_at', 'cap_at')
 local expires, absolute = tonumber(fields[1] or ''), tonumber(fields[2] or '')
 local accessed = tonumber(fields[3] or '')
+local cap = tonumber(fields[4] or '') or absolute
 -- Overdue or unreadable: such a record must run out, not be renewed.
 if not (expires and absolute and accessed) or expires <= now or absolute <= now then return false end
 
 -- An event that claims the future would hold the session longer than any use of it.
 local used = math.min(tonumber(ARGV[2]) or now, now)
-local goal = math.min(used + tonumber(ARGV[1]), absolute)
+local goal = math.min(used + tonumber(ARGV[1]), absolute, cap)
 if not (goal > expires) then
   if used > accessed then redis.call('HSET', KEYS[2], 'last_accessed_at', digits(used)) end
   return digits(expires)

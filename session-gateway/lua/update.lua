@@ -21,7 +21,8 @@ end
 local tokens = outcome(ARGV[1], 'token_version')
 if tokens == 'stored' then
   local version = digits(tonumber(ARGV[1]) + 1)
-  add(gateway, 'tokens', ARGV[2], 'token_expires_at', ARGV[3], 'token_version', version)
+  add(gateway, 'tokens', ARGV[2], 'token_expires_at', ARGV[3], 'token_version', version,
+    'tokens_at', digits(server_seconds()))
 end
 
 local permissions = outcome(ARGV[4], 'perm_version')
@@ -30,7 +31,7 @@ if permissions == 'stored' then
   local version = digits(tonumber(redis.call('HGET', KEYS[2], 'perm_version') or '0') + 1)
   local fresh_until = digits(server_seconds() + tonumber(ARGV[7]))
   add(reader, 'roles', ARGV[5], 'permissions', ARGV[6], 'perm_version', version)
-  add(gateway, 'perm_fresh_until', fresh_until, unpack(reader))
+  add(gateway, 'perm_fresh_until', fresh_until, 'cap_at', '', unpack(reader))
 end
 
 -- One command per record, the same one: whoever is refused the second was refused the first.

@@ -1,7 +1,7 @@
 import type { BlockList } from 'node:net';
 import type { Clock } from '@sallyport/shared';
 import type { Health } from '@sallyport/shared/runtime';
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Events } from './events.js';
 import { errorHandler, notFound } from './http/error-handler.js';
 import { requestLog } from './http/request-log.js';
@@ -14,8 +14,10 @@ import { backchannelLogout } from './routes/backchannel-logout.js';
 import { callback } from './routes/callback.js';
 import { devices, endDevice } from './routes/devices.js';
 import { health } from './routes/health.js';
+import { heartbeat } from './routes/heartbeat.js';
 import { login } from './routes/login.js';
 import { logout, logoutPage } from './routes/logout.js';
+import { refresh, refuseForeignRefresh } from './routes/refresh.js';
 import { session } from './routes/session.js';
 import { user } from './routes/user.js';
 import type { DeviceRef } from './sessions/device-ref.js';
@@ -23,6 +25,7 @@ import type { LogoutTokenLog } from './sessions/logout-token-log.js';
 import type { PermissionPushes } from './sessions/permission-pushes.js';
 import type { Revocations } from './sessions/revocations.js';
 import type { SessionLifecycle } from './sessions/session-lifecycle.js';
+import type { SessionUse } from './sessions/session-use.js';
 
 /** Everything the routes may touch. */
 export interface AppParts {
@@ -38,6 +41,8 @@ export interface AppParts {
   readonly pushes: PermissionPushes;
   readonly logoutTokens: LogoutTokenLog;
   readonly trustedProxies: BlockList;
+  readonly use: SessionUse;
+  readonly refreshLimit: RequestHandler;
   readonly cookies: SessionCookies;
   readonly health: Health;
   readonly clock: Clock;
@@ -64,10 +69,12 @@ export function createApp(parts: AppParts): Express {
   app.use(parts.cookies.refuseTwo());
   app.get('/oauth2/authorization/:idp', login(parts));
   app.get('/login/oauth2/code/:idp', callback(parts));
-  app.get('/user', user(parts));
+  app.get(['/user', '/auth/v1/user'], user(parts));
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));
   app.delete('/auth/sessions/:ref', endDevice(parts));
+  app.get('/auth/v1/session', heartbeat(parts));
+  app.post('/auth/refresh', refuseForeignRefresh(parts), parts.refreshLimit, refresh(parts));
   app.get('/logout', logoutPage(parts));
   app.post('/logout', logout(parts));
   app.use(notFound);

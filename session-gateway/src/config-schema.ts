@@ -66,6 +66,11 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
       .enum(['acknowledged'], { error: 'may only be "acknowledged".' })
       .optional(),
     PERMISSION_SERVICE_TIMEOUT_MS: whole(2000, { min: 50, max: 30_000, unit: 'milliseconds' }),
+    IDP_USERINFO_ON_REFRESH: flag(false),
+    REFRESH_BEFORE_EXPIRY_SECONDS: whole(300, { min: 1, max: 3600, unit: 'seconds' }),
+    // 0: chosen to suit IDP_TIMEOUT_MS.
+    REFRESH_RETRY_AFTER: whole(0, { min: 0, max: 300_000, unit: 'milliseconds' }),
+    PERMISSION_MAX_STALE_SECONDS: whole(900, { min: 1, max: 900, unit: 'seconds' }),
     TOKEN_SEAL_KEYS: text(
       'Set it or TOKEN_SEAL_KEYS_FILE: kid:key, 32 bytes in base64url.',
       (value) => parseSealKeys(value, devInsecure).problems.join(' Also ') || undefined,
@@ -100,6 +105,11 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
     ),
     GATEWAY_REDIS_TIMEOUT_MS: whole(1000, { min: 50, max: 10_000, unit: 'milliseconds' }),
     GATEWAY_REDIS_PATIENCE_MS: whole(30_000, { min: 100, max: 30_000, unit: 'milliseconds' }),
+    GATEWAY_ACTIVITY_CLAIM_AFTER_MS: whole(30_000, {
+      min: 100,
+      max: 600_000,
+      unit: 'milliseconds',
+    }),
     GATEWAY_DRAIN_WAIT_MS: whole(5000, { min: 0, max: 60_000, unit: 'milliseconds' }),
     GATEWAY_DRAIN_DEADLINE_MS: whole(20_000, { min: 100, max: 120_000, unit: 'milliseconds' }),
     LOG_LEVEL: z

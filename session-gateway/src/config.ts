@@ -12,6 +12,7 @@ import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
 import type { SealKey } from './sealing/sealer.js';
+import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
 
 /** What the gateway needs to know of one identity provider. */
@@ -28,6 +29,8 @@ export interface IdpRegistration {
   readonly strictLogoutTokens: boolean;
   /** How long any one call may take. */
   readonly timeout: number;
+  /** Compare UserInfo's subject after a refresh too. */
+  readonly userInfoOnRefresh: boolean;
 }
 
 /** Every setting of the gateway. Durations without a unit in their name are milliseconds. */
@@ -47,6 +50,10 @@ export interface Config {
   /** Who may call the management port's `/internal`. */
   readonly internalCallers: readonly Caller[];
   readonly trustedProxies: BlockList;
+  readonly refresh: RefreshTiming & {
+    /** How long a refresh token that may be spent is left alone. */
+    readonly retryAfter: number;
+  };
   readonly keyPrefix: string;
   readonly keyForm: SessionKeyForm;
   readonly cookieName: string;
@@ -54,6 +61,8 @@ export interface Config {
   readonly redisTimeout: number;
   /** How long the start may wait for Redis. */
   readonly redisPatience: number;
+  /** After how long a replica's unfinished activity reports are taken over. */
+  readonly activityClaimAfter: number;
   readonly drainWait: number;
   readonly drainDeadline: number;
   readonly logLevel: string;
@@ -83,8 +92,20 @@ const rules = {
     'EXTAUTHZ_GRPC_PORT',
     'EXTAUTHZ_HEALTH_PORT',
     'EXTAUTHZ_REDIS_DEADLINE_MS',
+    'EXTAUTHZ_CHECK_DEADLINE_MS',
+    'EXTAUTHZ_MAX_CONCURRENT_CHECKS',
     'EXTAUTHZ_DRAIN_WAIT_MS',
     'EXTAUTHZ_DRAIN_DEADLINE_MS',
+    'EXTAUTHZ_TLS_CERT',
+    'EXTAUTHZ_TLS_KEY',
+    'EXTAUTHZ_TLS_CLIENT_CA',
+    'EXTAUTHZ_TLS_RELOAD_MS',
+    'EXTAUTHZ_POLICY_FILE',
+    'EXTAUTHZ_TRUSTED_ORIGINS',
+    'EXTAUTHZ_LOGIN_URL',
+    'EXTAUTHZ_LOG_ALLOWS',
+    'EXTAUTHZ_SEND_EMAIL',
+    'EXTAUTHZ_SEND_KIND',
     'REDIS_ADDR',
     'REDIS_EXT_AUTHZ_PASSWORD',
   ],
@@ -114,6 +135,11 @@ function contradictions(value: GatewayVariables): string[] {
       'EXTAUTHZ_SESSION_TTL_SECONDS: is longer than SESSION_ABSOLUTE_TTL_SECONDS. The idle time must fit into the absolute one.',
     );
   }
+  if (retryAfter(value) <= value.IDP_TIMEOUT_MS) {
+    found.push(
+      'REFRESH_RETRY_AFTER: is not longer than IDP_TIMEOUT_MS. A second replica would send a refresh token that is still under way.',
+    );
+  }
   if (value.TOKEN_SEAL_KEYS.includes(value.IDP_CLIENT_SECRET)) {
     found.push('TOKEN_SEAL_KEYS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
   }
@@ -121,6 +147,11 @@ function contradictions(value: GatewayVariables): string[] {
     found.push('INTERNAL_API_TOKENS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
   }
   return found;
+}
+
+/** Unless it is said, well beyond the time that a call which is still under way may take. */
+function retryAfter(value: GatewayVariables): number {
+  return value.REFRESH_RETRY_AFTER || Math.max(15_000, 2 * value.IDP_TIMEOUT_MS);
 }
 
 function shape(value: GatewayVariables, redis: RedisConfig): Config {
@@ -139,6 +170,7 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
         logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
         strictLogoutTokens: value.IDP_LOGOUT_TOKEN_STRICT,
         timeout: value.IDP_TIMEOUT_MS,
+        userInfoOnRefresh: value.IDP_USERINFO_ON_REFRESH,
         ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
           ? {}
           : { logoutUrlTemplate: value.IDP_LOGOUT_URL_TEMPLATE }),
@@ -158,12 +190,18 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
         ? []
         : parseCallers(value.INTERNAL_API_TOKENS).callers,
     trustedProxies: parseTrustedProxies(value.GATEWAY_TRUSTED_PROXIES) ?? new BlockList(),
+    refresh: {
+      leewaySeconds: value.REFRESH_BEFORE_EXPIRY_SECONDS,
+      permFreshSeconds: value.PERMISSION_MAX_STALE_SECONDS,
+      retryAfter: retryAfter(value),
+    },
     keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
     keyForm: value.SESSION_KEY_FORM,
     cookieName: value.SESSION_COOKIE_NAME,
     redis,
     redisTimeout: value.GATEWAY_REDIS_TIMEOUT_MS,
     redisPatience: value.GATEWAY_REDIS_PATIENCE_MS,
+    activityClaimAfter: value.GATEWAY_ACTIVITY_CLAIM_AFTER_MS,
     drainWait: value.GATEWAY_DRAIN_WAIT_MS,
     drainDeadline: value.GATEWAY_DRAIN_DEADLINE_MS,
     logLevel: value.LOG_LEVEL,

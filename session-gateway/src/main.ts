@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { systemClock } from '@sallyport/shared';
+import { refreshRateLimitPrefix, systemClock } from '@sallyport/shared';
 import {
   closeRedis,
   ConfigError,
@@ -20,6 +20,7 @@ import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
 import { createInternalApp } from './internal-app.js';
 import { SessionCookies } from './http/session-cookies.js';
+import { sessionRateLimit } from './http/session-rate-limit.js';
 import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import { IdentityProvider } from './oidc/identity-provider.js';
 import { logoutTokenLife } from './oidc/logout-token.js';
@@ -37,7 +38,9 @@ import { revocationWorker } from './sessions/revocation-worker.js';
 import { Revocations } from './sessions/revocations.js';
 import { SessionLifecycle } from './sessions/session-lifecycle.js';
 import { SessionRef } from './sessions/session-ref.js';
+import { SessionUse } from './sessions/session-use.js';
 import { PlainLink, type WriteLink } from './sessions/write-link.js';
+import { upkeepParts } from './upkeep-parts.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -68,41 +71,74 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   const idps = config.idps.map((registration) => new IdentityProvider(registration, systemClock));
   const [defaultIdp] = idps;
   if (defaultIdp === undefined) throw new Error('no identity provider is registered');
+  const idpsById = new Map(idps.map((idp) => [idp.id, idp]));
 
+  const permissionClient = new PermissionClient({
+    baseUrl: config.permissionServiceUrl,
+    timeout: config.permissionTimeout,
+  });
   const link = revocationLink(config, redis);
+  const store = new RedisSessionStore(redis, {
+    prefix: config.keyPrefix,
+    link,
+    onCorrupt: (reason) => events.corruptSession(reason),
+  });
   const index = new RedisSessionIndex(redis, config.lifetimes.absoluteSeconds);
   const revocations = new Revocations({ redis, link, index, prefix: config.keyPrefix });
   const pushes = new PermissionPushes(redis, revocations);
+  const cipher = new TokenCipher(sealer);
+  const clock = systemClock;
   const sessions = new SessionLifecycle({
-    store: new RedisSessionStore(redis, {
-      prefix: config.keyPrefix,
-      link,
-      onCorrupt: (reason) => events.corruptSession(reason),
-    }),
+    store,
     index,
-    cipher: new TokenCipher(sealer),
+    cipher,
     keyForm: config.keyForm,
     lifetimes: config.lifetimes,
     limit: config.sessionLimit,
+    permFreshSeconds: config.refresh.permFreshSeconds,
+    noteInUse: (handle) => upkeep.noteInUse(handle),
   });
+  const given = { config, registry, logger, redis, store, sessions, cipher, clock };
+  const {
+    upkeep,
+    ended,
+    units: upkeepUnits,
+  } = upkeepParts({ ...given, idps: idpsById, permissionClient });
+  const cookies = new SessionCookies(config.cookieName, new SessionRef(config.sealKeys));
 
   const app = createApp({
     publicOrigin: config.publicOrigin,
     idpOrigins: config.idps.map(({ issuer }) => new URL(issuer).origin),
-    idps: new Map(idps.map((idp) => [idp.id, idp])),
+    idps: idpsById,
     defaultIdp,
     requests: new RedisAuthorizationRequestStore(redis, sealer),
-    permissions: new PermissionClient({
-      baseUrl: config.permissionServiceUrl,
-      timeout: config.permissionTimeout,
-    }),
+    permissions: permissionClient,
     sessions,
+    use: new SessionUse({
+      sessions,
+      store,
+      upkeep,
+      ended,
+      idleSeconds: config.lifetimes.idleSeconds,
+      clock: systemClock,
+      heartbeatPatience: 2000,
+      refreshPatience: 10_000,
+    }),
     revocations,
     pushes,
     logoutTokens: new LogoutTokenLog(redis, logoutTokenLife),
     deviceRef: new DeviceRef(config.sealKeys),
     trustedProxies: config.trustedProxies,
-    cookies: new SessionCookies(config.cookieName, new SessionRef(config.sealKeys)),
+    refreshLimit: sessionRateLimit({
+      redis,
+      prefix: refreshRateLimitPrefix,
+      perMinute: 30,
+      sessionOf: (request) => {
+        const id = cookies.idOf(request);
+        return id === undefined ? undefined : sessions.handleOf(id);
+      },
+    }),
+    cookies,
     health,
     clock: systemClock,
     events,
@@ -132,6 +168,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       failed: (error) => events.failed('store_unavailable', error),
     }),
     metadata(idps, logger),
+    ...upkeepUnits,
     server,
   ];
   return [

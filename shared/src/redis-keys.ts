@@ -73,6 +73,22 @@ export function logoutTokenKey(iss: string, jti: string): string {
   return `gateway:jti:${hashParts(iss, jti)}`;
 }
 
+/** Who may use a session's refresh token, and what became of its last use. */
+export function refreshLockKey(handle: SessionHandle): string {
+  return `gateway:refresh-lock:${handle}`;
+}
+
+/** Sessions by when their tokens or permissions are next due. */
+export const refreshDueKey = 'gateway:refresh-due';
+
+/** Why a session was ended by us, for the next answer to whoever still holds its cookie. */
+export function endedSessionKey(handle: SessionHandle): string {
+  return `gateway:ended:${handle}`;
+}
+
+/** Prefix of the counters of `POST /auth/refresh`, one per session. */
+export const refreshRateLimitPrefix = 'gateway:rl:refresh:';
+
 /**
  * SHA-256 of length-prefixed parts, base64url. The prefix keeps ('a,b','c') and ('a','b,c') apart;
  * the hash keeps user ids, issuers and subjects out of key names.

@@ -65,6 +65,7 @@ function suite(redis: () => TestRedis): void {
         () => crippled.find(handle),
         () => crippled.update(handle, both),
         () => crippled.slide(handle, 3000),
+        () => crippled.cap(handle, Math.floor(Date.now() / 1000) + 2500),
       ]) {
         const before = await state(handle);
         const result = await settle(verb());

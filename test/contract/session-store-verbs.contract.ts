@@ -176,6 +176,58 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
     });
   });
 
+  describe('cap', () => {
+    const long = { idleSeconds: 1000, absoluteSeconds: 10_000 };
+
+    it('shortens the deadline, and holds it against every slide', async () => {
+      const handle = aHandle();
+      const { createdAt } = await store.create(handle, aNewSession(), long);
+      expect(await store.cap(handle, createdAt + 500)).toBe(createdAt + 500);
+      expect(await store.slide(handle, 2000)).toBe(createdAt + 500);
+      expect(await store.find(handle)).toMatchObject({
+        expiresAt: createdAt + 500,
+        cappedAt: createdAt + 500,
+        tokenVersion: 1,
+        permVersion: 1,
+      });
+    });
+
+    it('holds slides back where the deadline is nearer already', async () => {
+      const handle = aHandle();
+      const { createdAt, expiresAt } = await store.create(handle, aNewSession(), long);
+      expect(await store.cap(handle, createdAt + 1500)).toBe(expiresAt);
+      expect(await store.slide(handle, 5000)).toBe(createdAt + 1500);
+    });
+
+    it('never lengthens', async () => {
+      const handle = aHandle();
+      const { createdAt } = await store.create(handle, aNewSession(), long);
+      await store.cap(handle, createdAt + 500);
+      expect(await store.cap(handle, createdAt + 900)).toBe(createdAt + 500);
+      expect(await store.slide(handle, 5000)).toBe(createdAt + 500);
+    });
+
+    it('is lifted by new permissions, not by new tokens', async () => {
+      const handle = aHandle();
+      const { createdAt } = await store.create(handle, aNewSession(), long);
+      await store.cap(handle, createdAt + 500);
+      await store.update(handle, newTokens(1));
+      expect(await store.slide(handle, 2000)).toBe(createdAt + 500);
+      await store.update(handle, newPermissions(1));
+      expect(await store.find(handle)).not.toHaveProperty('cappedAt');
+      expect(await store.slide(handle, 2000)).toBeGreaterThanOrEqual(createdAt + 2000);
+    });
+
+    it('ends a session whose time has passed, and brings nothing back', async () => {
+      const handle = aHandle();
+      const { createdAt } = await store.create(handle, aNewSession(), long);
+      expect(await store.cap(handle, createdAt)).toBeUndefined();
+      expect(await store.find(handle)).toBeUndefined();
+      expect(await store.cap(handle, createdAt + 500)).toBeUndefined();
+      expect(await store.remove(handle)).toBe(false);
+    });
+  });
+
   describe('remove', () => {
     it('ends the session and says whether there was one', async () => {
       const handle = aHandle();
@@ -202,9 +254,39 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
           () => store.update(handle, newTokens(1)),
           () => store.slide(handle, 3500),
         ];
-        steps.splice(round % 4, 0, () => store.remove(handle));
+        steps.splice(round % 4, 0, () =>
+          round % 8 < 4 ? store.remove(handle) : store.take(handle),
+        );
         await Promise.all(steps.map((step) => step()));
         expect(await store.find(handle)).toBeUndefined();
+      }
+    });
+  });
+
+  describe('take', () => {
+    it('ends the session and says what it was', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession(), hour);
+      await store.update(handle, newTokens(1));
+      const last = await store.find(handle);
+      expect(await store.take(handle)).toStrictEqual(last);
+      expect(await store.find(handle)).toBeUndefined();
+      expect(await store.take(handle)).toBeUndefined();
+      expect(await store.update(handle, newTokens(2))).toEqual({ outcome: 'gone' });
+    });
+
+    it('loses no tokens to a refresh under way', async () => {
+      for (let round = 0; round < 100; round += 1) {
+        const handle = aHandle();
+        await store.create(handle, aNewSession({ sealedTokens: 'old' }), hour);
+        const steps = [() => store.update(handle, newTokens(1)), () => store.take(handle)];
+        if (round % 2 === 0) steps.reverse();
+        const answers = await Promise.all(steps.map((step) => step()));
+        const found = answers.flatMap((one) => (one && 'sealedTokens' in one ? [one] : []));
+        const stored = answers.some((one) => one && 'tokens' in one && one.tokens === 'stored');
+        expect(found.map(({ sealedTokens }) => sealedTokens)).toEqual([
+          stored ? 'new-tokens' : 'old',
+        ]);
       }
     });
   });

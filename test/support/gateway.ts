@@ -38,6 +38,7 @@ export async function startGatewayStack(
   extraEnv: Readonly<Record<string, string>> = {},
   /** As TestIdp.intercept, in force before the gateway starts. */
   intercept?: (...of: [...Parameters<TestIdp['intercept']>, issuer: string]) => boolean,
+  idpOptions: { readonly tokenSeconds?: number } = {},
 ): Promise<GatewayStack> {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'));
   const [port, managementPort] = [await freePort(), await freePort()];
@@ -47,6 +48,7 @@ export async function startGatewayStack(
     redirectUris: [`${origin}/login/oauth2/code/idp`],
     postLogoutRedirectUris: [`${origin}/`],
     backchannelLogoutUri: `${origin}/auth/backchannel-logout`,
+    ...idpOptions,
   });
   if (intercept !== undefined) {
     idp.intercept = (request, response) => intercept(request, response, idp.issuer);

@@ -18,8 +18,12 @@ export interface TestIdp {
   nextError: string | undefined;
   /** Answers a request in the provider's place, if it returns true. */
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** The provider's own answer, for an interceptor that only wants to be first. */
+  handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** Requests so far whose path is this one. */
   count(path: string): number;
+  /** What became of refresh tokens: rotated, refused; families revoked because of a reuse. */
+  readonly refreshes: { used: number; refused: number; familiesRevoked: number };
   /** Every code and token issued: what no log and no key may hold. */
   readonly issued: readonly string[];
   /** Signs with the provider's own key: logout tokens as a test wants them. */
@@ -32,6 +36,8 @@ export async function startIdp(options: {
   redirectUris: readonly string[];
   postLogoutRedirectUris: readonly string[];
   backchannelLogoutUri?: string;
+  /** How long access and ID tokens live; 600 if left out. */
+  tokenSeconds?: number;
 }): Promise<TestIdp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -48,18 +54,30 @@ export async function startIdp(options: {
     issued.push(...Object.values(ctx.oidc.params ?? {}).filter(isSecret));
     issued.push(...Object.values(ctx.body as Record<string, unknown>).filter(isSecret));
   });
+  const refreshes = { used: 0, refused: 0, familiesRevoked: 0 };
+  const isRefresh = (params: object | undefined): boolean =>
+    (params as { grant_type?: unknown } | undefined)?.grant_type === 'refresh_token';
+  provider.on('grant.success', (ctx) => {
+    if (isRefresh(ctx.oidc.params)) refreshes.used += 1;
+  });
+  provider.on('grant.error', (ctx) => {
+    if (isRefresh(ctx.oidc.params)) refreshes.refused += 1;
+  });
+  provider.on('grant.revoked', () => (refreshes.familiesRevoked += 1));
+  const handle = provider.callback();
   const idp: TestIdp = {
     issuer,
     nextSubject: 'auth0|ada',
     nextError: undefined,
     intercept: () => false,
+    handle: (request, response) => void handle(request, response),
     count: (path) => paths.filter((seen) => seen === path).length,
+    refreshes,
     issued,
     privateKey,
     backchannelErrors,
     close: () => closeServer(server),
   };
-  const handle = provider.callback();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url?.split('?', 1)[0] ?? '';
     paths.push(path);
@@ -100,6 +118,7 @@ function configuration(options: {
   postLogoutRedirectUris: readonly string[];
   backchannelLogoutUri?: string;
   privateKey: KeyObject;
+  tokenSeconds?: number;
 }): Configuration {
   const { privateKey } = options;
   const key = { ...(privateKey.export({ format: 'jwk' }) as JWK), kid: 'k1', use: 'sig' };
@@ -152,8 +171,8 @@ function configuration(options: {
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     ttl: {
       AuthorizationCode: 60,
-      AccessToken: 600,
-      IdToken: 600,
+      AccessToken: options.tokenSeconds ?? 600,
+      IdToken: options.tokenSeconds ?? 600,
       RefreshToken: 3600,
       Interaction: 600,
       Session: 3600,

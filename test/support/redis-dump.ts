@@ -15,9 +15,10 @@ export async function dump(redis: Pick<TestRedis, 'admins'>): Promise<Entry[]> {
   return perServer.flat();
 }
 
-/** What is kept of a session or of a login under way: not the indexes and counters around them. */
+/** What is kept of a session or of a login under way: not the indexes, plans and counters around them. */
 export async function records(redis: Pick<TestRedis, 'admins'>): Promise<Entry[]> {
-  const around = /^gateway:(?:user|sub|sid|epoch|revoke-seq|revoke-due|ack|jti)\b/;
+  const around =
+    /^(?:extauthz:activity|gateway:(?:user|sub|sid|epoch|revoke-seq|revoke-due|refresh-due|ack|jti))\b/;
   return (await dump(redis)).filter(({ key }) => !around.test(key));
 }
 

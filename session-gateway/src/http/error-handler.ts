@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Events } from '../events.js';
+import { endReasons } from '../sessions/ended-sessions.js';
 import { problemPage } from './pages.js';
 import { problemCodeOf, problems, type ProblemCode } from './problems.js';
 import { RefusedError } from './refused-error.js';
@@ -32,6 +33,9 @@ function cannotKnow(code: ProblemCode): boolean {
 
 const sessionStoreCodes = new Set<ProblemCode>(['store_unavailable', 'unknown_seal_key']);
 
+/** What a page's own script asks about, also by a navigation: it gets JSON. */
+const sessionIsOver = new Set<ProblemCode>(['no_session', ...endReasons]);
+
 /** A page for a person, an RFC 9457 problem for a machine. */
 function answerProblem(request: Request, response: Response, code: ProblemCode): void {
   const { status, title, detail } = problems[code];
@@ -42,7 +46,7 @@ function answerProblem(request: Request, response: Response, code: ProblemCode):
   if (code === 'unknown_caller') response.set('WWW-Authenticate', 'Bearer');
   // The rest of the body was not read.
   if (status === 413) response.set('Connection', 'close');
-  if (wantsPage(request) && code !== 'no_session') {
+  if (wantsPage(request) && !sessionIsOver.has(code)) {
     response.type('html').send(problemPage({ title, detail }, { label: 'Start page', href: '/' }));
     return;
   }

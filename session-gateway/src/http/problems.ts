@@ -14,7 +14,7 @@ export type ProblemCode =
   | 'internal';
 
 export interface Problem {
-  readonly status: 400 | 401 | 403 | 404 | 413 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 413 | 429 | 500 | 503;
   readonly title: string;
   readonly detail: string;
 }
@@ -85,6 +85,32 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
     status: 401,
     title: 'The login was ended',
     detail: 'Your sessions were ended while you were logging in. Log in again.',
+  },
+  session_ended_at_idp: {
+    status: 401,
+    title: 'Logged out by the identity provider',
+    detail: 'The identity provider has ended this login. Log in again.',
+  },
+  session_subject_changed: {
+    status: 401,
+    title: 'Logged out',
+    detail: 'The identity provider answered for another person. Log in again.',
+  },
+  cross_site: {
+    status: 403,
+    title: 'Request from elsewhere',
+    detail: 'This address answers only pages of this site.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'This session was refreshed too often. Try again in a moment.',
+  },
+  refresh_pending: {
+    status: 503,
+    title: 'Not refreshed yet',
+    detail:
+      'The identity provider has not answered yet. Your session is kept. Try again in a moment.',
   },
   idp_unreachable: idpDown,
   idp_unsuitable: idpDown,

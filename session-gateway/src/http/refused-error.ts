@@ -1,3 +1,5 @@
+import type { EndReason } from '../sessions/ended-sessions.js';
+
 /** The request is refused for what it is; nothing has been done. The code is the answer's `reason`. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
@@ -19,4 +21,8 @@ export type RefusalCode =
   | 'body_too_large'
   | 'bad_logout_token'
   | 'unknown_caller'
-  | 'internal_api_off';
+  | 'internal_api_off'
+  | 'cross_site'
+  | 'rate_limited'
+  | 'refresh_pending'
+  | EndReason;

@@ -3,6 +3,7 @@ import { isLoopback } from '@sallyport/shared/runtime';
 import type { JWTVerifyGetKey } from 'jose';
 import * as client from 'openid-client';
 import type { IdpRegistration } from '../config.js';
+import type { Profile } from '../sessions/session-store.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import type { CompletedLogin } from './completed-login.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
@@ -94,6 +95,50 @@ export class IdentityProvider {
     }
   }
 
+  /**
+   * Trades the refresh token for new tokens (RFC 6749 §6). It is spent as soon as this is called, if
+   * the provider rotates; call {@link prepare} first, so that nothing else can fail before.
+   */
+  async refresh(
+    refreshToken: string,
+    old: TokenSet,
+    person: Pick<Profile, 'sub' | 'iss'>,
+  ): Promise<TokenSet> {
+    const configuration = await this.#configuration();
+    try {
+      const answer = await client.refreshTokenGrant(configuration, refreshToken);
+      const claims = answer.claims();
+      // openid-client does not compare the subject (OIDC Core 1.0 §12.2).
+      if (claims !== undefined && (claims.sub !== person.sub || claims.iss !== person.iss)) {
+        if (answer.refresh_token !== undefined) {
+          await this.revoke(answer.refresh_token).catch(() => undefined);
+        }
+        throw new IdentityProviderError('bad_idp_answer', 'other_subject');
+      }
+      if (this.#registration.userInfoOnRefresh) {
+        await this.#checkUserInfo(configuration, answer.access_token, person.sub);
+      }
+      return { refreshToken, ...this.#tokenSet(answer, answer.id_token ?? old.idToken) };
+    } catch (error) {
+      throw asIdentityProviderError(error);
+    }
+  }
+
+  /** Only its word against the session counts: the tokens are there, and no outage may lose them. */
+  async #checkUserInfo(
+    configuration: client.Configuration,
+    accessToken: string,
+    sub: string,
+  ): Promise<void> {
+    if (configuration.serverMetadata().userinfo_endpoint === undefined) return;
+    try {
+      await client.fetchUserInfo(configuration, accessToken, sub);
+    } catch (error) {
+      if (codeBehind(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return;
+      throw new IdentityProviderError('bad_idp_answer', 'other_subject', { cause: error });
+    }
+  }
+
   /** Where to send the browser after the session has ended here (OIDC RP-Initiated Logout 1.0). */
   async endSession(idToken: string | undefined): Promise<string> {
     const { logoutUrlTemplate, logoutReturnTo, clientId } = this.#registration;
@@ -155,6 +200,11 @@ export class IdentityProvider {
       ...(answer.expires_in === undefined ? {} : { expiresAt: now + answer.expires_in }),
     };
   }
+}
+
+function codeBehind(error: unknown): unknown {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  return code ?? cause?.code;
 }
 
 async function discover(registration: IdpRegistration): Promise<client.Configuration> {

@@ -81,6 +81,8 @@ const whole = z
   .string()
   .regex(/^(?:0|[1-9][0-9]{0,15})$/)
   .transform(Number);
+// Empty: taken back (an update cannot take a field away).
+const optionalWhole = whole.or(z.literal('').transform(() => undefined)).optional();
 const names = z
   .string()
   .regex(/^[A-Za-z0-9._:,-]*$/)
@@ -103,8 +105,7 @@ const record = z.object({
   permissions: names,
   kind: z.enum(sessionKinds),
   tokens: z.string(),
-  // Empty: the provider did not say (an update cannot take a field away).
-  token_expires_at: whole.or(z.literal('').transform(() => undefined)).optional(),
+  token_expires_at: optionalWhole,
   token_version: whole,
   perm_version: whole,
   perm_fresh_until: whole,
@@ -115,6 +116,8 @@ const record = z.object({
   last_accessed_at: whole,
   expires_at: whole,
   absolute_expires_at: whole,
+  tokens_at: optionalWhole,
+  cap_at: optionalWhole,
 });
 
 /** What the store keeps of a new session, once it has set the times. */
@@ -168,6 +171,8 @@ export function decodeGatewayRecord(fields: Pairs): DecodedRecord {
         tokenExpiresAt: found.token_expires_at,
         deviceHint: found.device_hint,
         ipPrefix: found.ip_prefix,
+        tokensAt: found.tokens_at,
+        cappedAt: found.cap_at,
       }),
       createdAt: found.created_at,
       lastAccessedAt: found.last_accessed_at,

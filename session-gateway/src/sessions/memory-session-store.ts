@@ -67,16 +67,18 @@ export class MemorySessionStore implements SessionStore {
     if (tokens !== undefined && outcome.tokens === 'stored') {
       const { sealedTokens, tokenExpiresAt } = tokens;
       const tokenVersion = session.tokenVersion + 1;
-      next = withoutUndefined({ ...next, sealedTokens, tokenVersion, tokenExpiresAt });
+      const tokensAt = this.#now();
+      next = withoutUndefined({ ...next, sealedTokens, tokenVersion, tokenExpiresAt, tokensAt });
     }
     if (permissions !== undefined && outcome.permissions === 'stored') {
       const { roles, permissions: names, freshForSeconds } = permissions;
-      next = {
+      next = withoutUndefined({
         ...next,
         grants: { userId: session.grants.userId, roles: [...roles], permissions: [...names] },
         permVersion: session.permVersion + 1,
         permFreshUntil: this.#now() + freshForSeconds,
-      };
+        cappedAt: undefined,
+      });
     }
     this.#sessions.set(handle, next);
     return { outcome: 'updated', ...outcome };
@@ -87,17 +89,33 @@ export class MemorySessionStore implements SessionStore {
     if (session === undefined) return Promise.resolve(undefined);
     const now = this.#now();
     const used = Math.min(usedAt === undefined ? now : Math.floor(usedAt), now);
-    const goal = Math.min(used + idleSeconds, session.absoluteExpiresAt);
+    const { absoluteExpiresAt, cappedAt = absoluteExpiresAt } = session;
+    const goal = Math.min(used + idleSeconds, absoluteExpiresAt, cappedAt);
     const expiresAt = goal > session.expiresAt ? goal : session.expiresAt;
     const lastAccessedAt = used > session.lastAccessedAt ? used : session.lastAccessedAt;
     this.#sessions.set(handle, { ...session, expiresAt, lastAccessedAt });
     return Promise.resolve(expiresAt);
   }
 
+  cap(handle: SessionHandle, second: number): Promise<number | undefined> {
+    const session = this.#alive(handle);
+    if (session === undefined) return Promise.resolve(undefined);
+    const cappedAt = Math.min(Math.floor(second), session.cappedAt ?? Infinity);
+    const expiresAt = Math.min(session.expiresAt, cappedAt);
+    this.#sessions.set(handle, { ...session, cappedAt, expiresAt });
+    return Promise.resolve(this.#alive(handle)?.expiresAt);
+  }
+
   remove(handle: SessionHandle): Promise<boolean> {
     const was = this.#alive(handle) !== undefined;
     this.#sessions.delete(handle);
     return Promise.resolve(was);
+  }
+
+  take(handle: SessionHandle): Promise<StoredSession | undefined> {
+    const session = this.#alive(handle);
+    this.#sessions.delete(handle);
+    return Promise.resolve(session);
   }
 
   #now(): number {

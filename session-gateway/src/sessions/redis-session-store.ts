@@ -33,6 +33,8 @@ const script = {
   find: new LuaScript('pair', 'find'),
   update: new LuaScript('pair', 'update'),
   slide: new LuaScript('pair', 'slide'),
+  cap: new LuaScript('pair', 'cap'),
+  take: new LuaScript('pair', 'take'),
 };
 
 /** Both records in Redis: one script, one slot, one expiry per verb. The rules stand in `lua/`. */
@@ -73,7 +75,10 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async find(handle: SessionHandle): Promise<StoredSession | undefined> {
-    const answer = (await script.find.run(this.#redis, this.#keys(handle), [])) as FindAnswer;
+    return this.#judge((await script.find.run(this.#redis, this.#keys(handle), [])) as FindAnswer);
+  }
+
+  #judge(answer: FindAnswer): StoredSession | undefined {
     if (answer[0] === 'absent') return undefined;
     if (answer[0] !== 'alive') return this.#refuse(answer[0]);
     const [, now, readerExpiresAt, pairs] = answer;
@@ -116,6 +121,12 @@ export class RedisSessionStore implements SessionStore {
     return deadline === null ? undefined : Number(deadline);
   }
 
+  async cap(handle: SessionHandle, second: number): Promise<number | undefined> {
+    const args = [Math.floor(second)];
+    const deadline = await script.cap.run(this.#redis, this.#keys(handle), args);
+    return deadline === null ? undefined : Number(deadline);
+  }
+
   /**
    * One DEL is one atomic step. No script: whatever has become of the two keys, of whatever type,
    * one of them missing, memory full, they must go.
@@ -124,6 +135,11 @@ export class RedisSessionStore implements SessionStore {
     const [reader, gateway] = this.#keys(handle);
     const [removed] = await this.#link.write([{ key: reader, words: ['DEL', reader, gateway] }]);
     return Number(removed) > 0;
+  }
+
+  async take(handle: SessionHandle): Promise<StoredSession | undefined> {
+    const [answer] = await this.#link.write([script.take.write(this.#keys(handle), [])]);
+    return this.#judge(answer as FindAnswer);
   }
 
   #keys(handle: SessionHandle): [string, string] {

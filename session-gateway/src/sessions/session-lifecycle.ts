@@ -26,11 +26,15 @@ import { orUnavailable } from './store-unavailable.js';
 export interface SessionLifecycleOptions {
   readonly store: SessionStore;
   readonly index: SessionIndex;
-  readonly cipher: TokenCipher;
+  readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
   readonly keyForm: SessionKeyForm;
   readonly lifetimes: SessionLifetimes;
   /** Sessions a user may have of one kind; the oldest make room. 0: any number. */
   readonly limit: number;
+  /** How long the first permissions may be used without asking again; 900 s if left out. */
+  readonly permFreshSeconds?: number;
+  /** Told of every session that began, so that it is kept fresh. */
+  readonly noteInUse?: (handle: SessionHandle) => Promise<void>;
 }
 
 /** For a person's own list of devices; nothing is decided by it. */
@@ -79,7 +83,7 @@ export class SessionLifecycle {
     replaced: readonly SessionHandle[],
     device: Device = {},
   ): Promise<OpenedSession> {
-    const { store, index, cipher, lifetimes } = this.#options;
+    const { store, index, cipher, lifetimes, permFreshSeconds, noteInUse } = this.#options;
     const id = newSessionId();
     const handle = this.handleOf(id);
     const { tokens, profile } = login;
@@ -90,7 +94,11 @@ export class SessionLifecycle {
       sealedTokens: await cipher.seal(tokens, handle),
       seq,
       ...device,
-      ...(tokens.expiresAt === undefined ? {} : { tokenExpiresAt: tokens.expiresAt }),
+      ...(permFreshSeconds === undefined ? {} : { permFreshForSeconds: permFreshSeconds }),
+      // Without a refresh token nothing can be done when they expire, so nothing is due then.
+      ...(tokens.expiresAt === undefined || tokens.refreshToken === undefined
+        ? {}
+        : { tokenExpiresAt: tokens.expiresAt }),
     };
     const owners = ownersOf(session);
     const enter = async () => {
@@ -108,23 +116,42 @@ export class SessionLifecycle {
       await index.leave(owners, [handle]).catch(() => undefined);
       throw error;
     }
+    // A note that is lost is made again when the session is used.
+    await noteInUse?.(handle).catch(() => undefined);
     return { id, handle };
   }
 
   /**
    * Whether a session was not revoked since its login. To be asked before anything prolongs it and
-   * again afterwards, and if the second answer is no, it is to be closed (ATTACKS 10).
+   * again afterwards, and if one answer is no, it is to be closed; {@link prolong} does.
    */
   stands(session: Pick<StoredSession, 'profile' | 'grants' | 'seq'>): Promise<boolean> {
     return orUnavailable(this.#options.index.stands(ownersOf(session), session.seq));
   }
 
+  /**
+   * Does what lets a session live longer, unless it was revoked since its login. Asked again after:
+   * the records' slot is not the epochs'. One that was revoked is closed (ATTACKS 10).
+   * @returns undefined if it is over
+   */
+  async prolong<T>(
+    handle: SessionHandle,
+    session: Pick<StoredSession, 'profile' | 'grants' | 'seq'>,
+    act: () => Promise<T>,
+  ): Promise<T | undefined> {
+    if (await this.stands(session)) {
+      const result = await orUnavailable(act());
+      if (await this.stands(session)) return result;
+    }
+    await this.close(handle);
+    return undefined;
+  }
+
   /** Ends a session: both records are gone when this resolves. Undefined if there was none. */
   async close(handle: SessionHandle): Promise<ClosedSession | undefined> {
     const { store, index, cipher } = this.#options;
-    const session = await orUnavailable(store.find(handle));
-    // Also when it was not found: half a session, or a damaged one, must go too.
-    await orUnavailable(store.remove(handle));
+    // In one step: tokens that a refresh stores are either taken here, or find nothing to be stored in.
+    const session = await orUnavailable(store.take(handle));
     if (session === undefined) return undefined;
     // It is over: what is left in an index is a ghost, and no reason to tell the person otherwise.
     await index.leave(ownersOf(session), [handle]).catch(() => undefined);
@@ -143,22 +170,32 @@ export class SessionLifecycle {
       expectedVersion: firstVersion,
       roles: grants.roles,
       permissions: grants.permissions,
-      freshForSeconds: defaultPermFreshSeconds,
+      freshForSeconds: this.#permFreshSeconds,
     };
     await orUnavailable(this.#options.store.update(handle, { permissions }));
   }
 
   /** New roles and permissions for every session of an owner. @returns how many there were */
   async grantAll(owner: SessionOwner, grants: Omit<Grants, 'userId'>): Promise<number> {
-    const { store } = this.#options;
-    const freshForSeconds = defaultPermFreshSeconds;
+    const { store, lifetimes } = this.#options;
+    const freshForSeconds = this.#permFreshSeconds;
     const permissions = { expectedVersion: 'any' as const, ...grants, freshForSeconds };
     let changed = 0;
-    for (const { handle } of await this.allOf(owner)) {
+    for (const { handle, session } of await this.allOf(owner)) {
       const { outcome } = await orUnavailable(store.update(handle, { permissions }));
-      if (outcome === 'updated') changed += 1;
+      if (outcome !== 'updated') continue;
+      changed += 1;
+      if (session.cappedAt === undefined) continue;
+      // The cap is lifted by them: the deadline goes back to where use had brought it.
+      await this.prolong(handle, session, () =>
+        store.slide(handle, lifetimes.idleSeconds, session.lastAccessedAt),
+      );
     }
     return changed;
+  }
+
+  get #permFreshSeconds(): number {
+    return this.#options.permFreshSeconds ?? defaultPermFreshSeconds;
   }
 
   /** Per kind, so that a machine's tokens cannot push a person's browsers out (ATTACKS 11). */

@@ -53,6 +53,10 @@ export interface StoredSession extends Omit<NewSession, 'shareEmail' | 'permFres
   readonly permVersion: number;
   /** Until when roles and permissions may be used without asking again. */
   readonly permFreshUntil: number;
+  /** When the tokens were last renewed; missing until they were. */
+  readonly tokensAt?: number;
+  /** What no slide passes, since the permissions could not be asked for again; see `cap`. */
+  readonly cappedAt?: number;
 }
 
 export interface SessionLifetimes {
@@ -124,6 +128,15 @@ export interface SessionStore {
    * @returns the deadline in force, or undefined if the session is gone.
    */
   slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined>;
+  /**
+   * Lets the session live until then at the latest, whatever slides it, until new permissions are
+   * stored; never lengthens. A second that has passed ends the session.
+   * @param second epoch seconds
+   * @returns the deadline in force, or undefined if the session is gone.
+   */
+  cap(handle: SessionHandle, second: number): Promise<number | undefined>;
   /** Ends the session. @returns whether anything was there. Safe to repeat. */
   remove(handle: SessionHandle): Promise<boolean>;
+  /** The same. @returns the session as it was at its end, or undefined if there was no whole one. */
+  take(handle: SessionHandle): Promise<StoredSession | undefined>;
 }

@@ -134,6 +134,9 @@ describe('loadConfig', () => {
     ['REDIS_REVOCATION_ACKS', 'some', /number of replicas/],
     ['GATEWAY_TRUSTED_PROXIES', 'envoy', /addresses or ranges/],
     ['REDIS_HOST', 'redis.acme.test', /plain text/],
+    ['REFRESH_RETRY_AFTER', '5000', /not longer than IDP_TIMEOUT_MS/],
+    ['REFRESH_BEFORE_EXPIRY_SECONDS', '0', /1 to 3600/],
+    ['PERMISSION_MAX_STALE_SECONDS', '901', /1 to 900/],
   ])('refuses %s=%s', (name, value, reason) => {
     const problems = problemsWith({ [name]: value });
 
@@ -148,6 +151,18 @@ describe('loadConfig', () => {
     };
 
     expect(problemsWith(change)).toEqual([]);
+  });
+
+  it.each([
+    [{}, 15_000],
+    [{ IDP_TIMEOUT_MS: '20000' }, 40_000],
+    [{ REFRESH_RETRY_AFTER: '5001' }, 5001],
+  ])('leaves a refresh token of %j that may be spent alone for %i ms', (change, retryAfter) => {
+    expect(loadConfig({ ...good, ...change }).config.refresh).toEqual({
+      leewaySeconds: 300,
+      permFreshSeconds: 900,
+      retryAfter,
+    });
   });
 
   it('reports a wrong value beside a missing one', () => {

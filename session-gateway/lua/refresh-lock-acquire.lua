@@ -1,0 +1,25 @@
+-- Takes a session's refresh lock, if nobody has it.
+-- KEYS[1] the lock: owner|token version|uses|end of the lease in ms. `uses` counts how often the
+--         refresh token of that version was sent without anybody knowing what became of it.
+-- ARGV: owner, token version, lease in ms.
+-- Returns { 'held', uses }, { 'busy' }, { 'resting' } after a failure, or { 'spent' }.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local uses = 0
+local left = 0
+local text = redis.call('GET', KEYS[1])
+if text then
+  local owner, version, used, lease_end = text:match('^([^|]*)|(%d+)|(%d+)|(%d+)$')
+  if lease_end and tonumber(lease_end) > now then
+    return { owner == '' and 'resting' or 'busy' }
+  end
+  if version == ARGV[2] then uses = tonumber(used) end
+end
+-- One retry of a token whose first use may have been its last, and no more (ATTACKS 39).
+if uses > 1 then return { 'spent' } end
+if uses > 0 then left = redis.call('PTTL', KEYS[1]) end
+
+local lease = tonumber(ARGV[3])
+local value = string.format('%s|%s|%d|%.0f', ARGV[1], ARGV[2], uses, now + lease)
+redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', math.max(lease, left)))
+return { 'held', uses }

@@ -1,0 +1,97 @@
+import { Counter, type Logger, type Registry } from '@sallyport/shared/runtime';
+
+/** What happens to sessions between login and logout. Labels only from fixed sets (ATTACKS 33). */
+export interface RefreshEvents {
+  /** @param by who found it due */
+  finished(by: 'request' | 'worker', outcome: string, reason?: string): void;
+  /** A refresh token goes to the identity provider. */
+  tokenSent(isRetry: boolean): void;
+  /** The session was gone when its new tokens came: they were revoked. */
+  orphanRevoked(): void;
+  /** New tokens, and the session has others already. */
+  tokensConflicted(): void;
+  /** New tokens that could not be stored: the old one is tried once more. */
+  tokensLost(): void;
+  permissionsFetched(outcome: 'ok' | 'unavailable' | 'contract' | 'other_user'): void;
+  activityHandled(outcome: 'slid' | 'gone' | 'ignored', count: number): void;
+  activityClaimed(count: number): void;
+  activityStream(done: 'made' | 'rebuilt'): void;
+  backgroundFailed(what: 'worker' | 'activity', error: unknown): void;
+}
+
+export function createRefreshEvents(registry: Registry, logger: Logger): RefreshEvents {
+  const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const refreshes = counter('gateway_refreshes_total', 'Sessions that were due, by outcome', [
+    'by',
+    'outcome',
+  ]);
+  const sent = counter(
+    'gateway_refresh_tokens_sent_total',
+    'Refresh tokens sent to the identity provider; retry: after a use whose outcome nobody knows',
+    ['use'],
+  );
+  const accidents = counter(
+    'gateway_refresh_accidents_total',
+    'New tokens that found no session, another refresh’s tokens, or no store',
+    ['kind'],
+  );
+  const permissions = counter(
+    'gateway_permission_fetches_total',
+    'Permissions asked for again, by outcome',
+    ['outcome'],
+  );
+  const activity = counter(
+    'gateway_activity_events_total',
+    'Reports that a session is in use, by what became of them',
+    ['outcome'],
+  );
+  const streams = counter(
+    'gateway_activity_stream_repairs_total',
+    'Times the activity stream was made, or rebuilt because its last id lay in the future',
+    ['kind'],
+  );
+  const background = counter(
+    'gateway_background_failures_total',
+    'Rounds of background work that failed',
+    ['what'],
+  );
+  const quiet = new Set<string>();
+  return {
+    finished(by, outcome, reason) {
+      refreshes.inc({ by, outcome: reason ?? outcome });
+      if (outcome === 'ended') logger.info({ reason }, 'session ended at the identity provider');
+      else if (outcome === 'kept') logger.warn({ reason }, 'refresh put off, session kept');
+    },
+    tokenSent(isRetry) {
+      sent.inc({ use: isRetry ? 'retry' : 'first' });
+      if (isRetry) logger.warn('a refresh token of unknown fate is tried once more');
+    },
+    orphanRevoked: () => accidents.inc({ kind: 'session_gone' }),
+    tokensConflicted: () => accidents.inc({ kind: 'conflict' }),
+    tokensLost() {
+      accidents.inc({ kind: 'not_stored' });
+      logger.error('new tokens could not be stored');
+    },
+    permissionsFetched: (outcome) => permissions.inc({ outcome }),
+    activityHandled(outcome, count) {
+      if (count > 0) activity.inc({ outcome }, count);
+    },
+    activityClaimed(count) {
+      if (count > 0) activity.inc({ outcome: 'claimed' }, count);
+    },
+    activityStream(done) {
+      streams.inc({ kind: done });
+      if (done === 'rebuilt') logger.error('the activity stream was unusable and has been rebuilt');
+      else logger.info('activity stream: ready');
+    },
+    backgroundFailed(what, error) {
+      background.inc({ what });
+      // Once per reason: in an outage every round fails.
+      const reason = (error as { code?: string }).code ?? (error as Error).name;
+      if (quiet.has(what + reason)) return;
+      quiet.add(what + reason);
+      logger.warn({ what, reason }, 'background work failed, going on');
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { parseSessionHandle, type SessionHandle } from '@sallyport/shared';
+import type { Unit } from '@sallyport/shared/runtime';
+import type { RefreshEvents } from '../refresh-events.js';
+import type { ActivityEntry, ActivityStream } from './activity-stream.js';
+import { pause } from './refresh-worker.js';
+import type { SessionLifecycle } from './session-lifecycle.js';
+import type { SessionStore } from './session-store.js';
+import type { SessionUpkeep } from './session-upkeep.js';
+
+export interface ActivityConsumerOptions {
+  readonly stream: ActivityStream;
+  readonly store: Pick<SessionStore, 'find' | 'slide'>;
+  readonly sessions: Pick<SessionLifecycle, 'prolong'>;
+  readonly upkeep: Pick<SessionUpkeep, 'noteInUse'>;
+  readonly events: RefreshEvents;
+  readonly idleSeconds: number;
+  /** After how long another replica's unconfirmed entries are taken over, ms. */
+  readonly claimAfter: number;
+}
+
+const interval = 500;
+/** Rounds between two looks for a broken stream and for what dead replicas left. */
+const roundsPerCheck = 4;
+const atMost = 500;
+const atOnce = 32;
+
+/**
+ * Slides the sessions that extauthz reports in use. At least once: an entry is confirmed when its
+ * slide is done, and sliding twice changes nothing (ATTACKS 17, 36).
+ */
+export function activityConsumer(options: ActivityConsumerOptions): Unit {
+  const { stream, events, claimAfter } = options;
+  const stopping = new AbortController();
+  let loop: Promise<void> | undefined;
+
+  const drain = async (read: () => Promise<ActivityEntry[]>): Promise<void> => {
+    for (;;) {
+      const entries = await read();
+      await handle(options, entries);
+      await stream.confirm(entries.map(({ id }) => id));
+      if (entries.length < atMost || stopping.signal.aborted) return;
+    }
+  };
+
+  const check = async (): Promise<void> => {
+    const done = await stream.repair();
+    if (done !== 'nothing') events.activityStream(done);
+    for (;;) {
+      const claimed = await stream.claim(claimAfter, atMost);
+      events.activityClaimed(claimed);
+      await drain(() => stream.readPending(atMost));
+      if (claimed < atMost || stopping.signal.aborted) return;
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    for (let round = 0; !stopping.signal.aborted; round += 1) {
+      try {
+        if (round % roundsPerCheck === 0) await check();
+        await drain(() => stream.readNew(atMost));
+      } catch (error) {
+        // Redis was emptied: made anew at once, not at the next check.
+        if ((error as Error).message.startsWith('NOGROUP')) round = -1;
+        else events.backgroundFailed('activity', error);
+      }
+      await pause(interval, stopping.signal);
+    }
+  };
+
+  return {
+    name: 'activity consumer',
+    start: () => {
+      loop = run();
+      return Promise.resolve();
+    },
+    stop: async () => {
+      stopping.abort();
+      await loop;
+    },
+  };
+}
+
+/** @throws whatever a slide throws: then nothing of these entries is confirmed */
+async function handle(
+  { store, sessions, upkeep, events, idleSeconds }: ActivityConsumerOptions,
+  entries: readonly ActivityEntry[],
+): Promise<void> {
+  const lastUse = new Map<SessionHandle, number>();
+  let ignored = 0;
+  for (const { handle: text, at } of entries) {
+    const parsed = text === undefined ? undefined : parseSessionHandle(text);
+    if (parsed === undefined) ignored += 1;
+    else lastUse.set(parsed, Math.max(at, lastUse.get(parsed) ?? 0));
+  }
+  let gone = 0;
+  const queue = [...lastUse];
+  const slideNext = async (): Promise<void> => {
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      const [one, usedAt] = next;
+      const session = await store.find(one);
+      const deadline =
+        session &&
+        (await sessions.prolong(one, session, () => store.slide(one, idleSeconds, usedAt)));
+      if (deadline === undefined) gone += 1;
+      else await upkeep.noteInUse(one);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, slideNext));
+  events.activityHandled('slid', lastUse.size - gone);
+  events.activityHandled('gone', gone);
+  events.activityHandled('ignored', ignored);
+}

@@ -1,0 +1,48 @@
+import { parseSessionHandle, refreshDueKey, type SessionHandle } from '@sallyport/shared';
+import type { RedisConnection } from '@sallyport/shared/runtime';
+import { LuaScript } from './lua-script.js';
+
+const lifetime = 24 * 3600 * 1000;
+
+const script = {
+  plan: new LuaScript('refresh-due-plan'),
+  claim: new LuaScript('refresh-due-claim'),
+};
+
+/**
+ * When each session's tokens or permissions are next due, for all replicas. A hint: what it loses is
+ * found again when the session is used, and whether something is due says the session itself.
+ */
+export class RefreshDue {
+  readonly #redis: RedisConnection;
+
+  constructor(redis: RedisConnection) {
+    this.#redis = redis;
+  }
+
+  /** @param second epoch seconds */
+  async plan(handle: SessionHandle, second: number): Promise<void> {
+    await this.#plan(handle, second, '');
+  }
+
+  /** The same where nothing is planned; leaves a plan or a lease alone. */
+  async planIfNone(handle: SessionHandle, second: number): Promise<void> {
+    await this.#plan(handle, second, 'NX');
+  }
+
+  async forget(handle: SessionHandle): Promise<void> {
+    await this.#redis.zrem(refreshDueKey, handle);
+  }
+
+  /** Sessions that are due, leased to the caller: to nobody else before the lease is over. */
+  async claim(atMost: number, leaseSeconds: number): Promise<SessionHandle[]> {
+    const args = [atMost, leaseSeconds, lifetime];
+    const due = (await script.claim.run(this.#redis, [refreshDueKey], args)) as string[];
+    return due.map(parseSessionHandle).filter((handle) => handle !== undefined);
+  }
+
+  async #plan(handle: SessionHandle, second: number, how: '' | 'NX'): Promise<void> {
+    if (!Number.isFinite(second)) return;
+    await script.plan.run(this.#redis, [refreshDueKey], [second, handle, how, lifetime]);
+  }
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { refreshLockKey, type SessionHandle } from '@sallyport/shared';
+import type { RedisConnection } from '@sallyport/shared/runtime';
+import { LuaScript } from './lua-script.js';
+
+const defaultLease = 5000;
+
+export type LockAttempt =
+  | { readonly outcome: 'held'; readonly lock: HeldLock }
+  /** Somebody is at it. */
+  | { readonly outcome: 'busy' }
+  /** The last attempt failed a moment ago; it is not yet time for the next. */
+  | { readonly outcome: 'resting' }
+  /** The token was sent twice and nobody knows what became of it: it is not sent again. */
+  | { readonly outcome: 'spent' };
+
+export interface HeldLock {
+  /** Whether the token was sent before and nobody knows what became of it. */
+  readonly isRetry: boolean;
+  /**
+   * The last step before the identity provider is called. From here on the token may be spent, so
+   * nobody else uses it before `retryAfter`, and then once at most (ATTACKS 39).
+   * @returns false if the lock was lost meanwhile: then the token must not be sent.
+   */
+  markInFlight(): Promise<boolean>;
+  /** The token's fate is known and stored. Safe to repeat, and after any other end. */
+  release(): Promise<void>;
+  /** The attempt failed: nobody tries again for a while. `unknown`: the token may be spent. */
+  rest(fate: 'unspent' | 'unknown'): Promise<void>;
+  /** Leaves the mark as it is: the token was spent, and what came of it could not be stored. */
+  abandon(): void;
+}
+
+export interface RefreshLockOptions {
+  /** ms; longer than any call to the identity provider may take. */
+  readonly retryAfter: number;
+  /** How long the uses of a token are remembered, ms: as long as a session may live. */
+  readonly memory: number;
+  /** How long a holder that died before the mark keeps the others waiting, ms; 5000 if left out. */
+  readonly lease?: number;
+}
+
+const script = {
+  acquire: new LuaScript('refresh-lock-acquire'),
+  advance: new LuaScript('refresh-lock-advance'),
+};
+
+/**
+ * One refresh per session across all replicas. What a holder may do is fenced twice: the mark is made
+ * only for the owner of the lock, and the store takes tokens only for the version they were made from.
+ */
+export class RefreshLock {
+  readonly #redis: RedisConnection;
+  readonly #options: RefreshLockOptions;
+
+  constructor(redis: RedisConnection, options: RefreshLockOptions) {
+    this.#redis = redis;
+    this.#options = options;
+  }
+
+  async acquire(handle: SessionHandle, tokenVersion: number): Promise<LockAttempt> {
+    const owner = randomBytes(16).toString('base64url');
+    const args = [owner, tokenVersion, this.#lease];
+    const [outcome, uses] = (await script.acquire.run(
+      this.#redis,
+      [refreshLockKey(handle)],
+      args,
+    )) as ['held', number] | ['busy' | 'resting' | 'spent'];
+    if (outcome !== 'held') return { outcome };
+    return { outcome, lock: this.#held(handle, owner, uses > 0) };
+  }
+
+  get #lease(): number {
+    return this.#options.lease ?? defaultLease;
+  }
+
+  #held(handle: SessionHandle, owner: string, isRetry: boolean): HeldLock {
+    const { retryAfter, memory } = this.#options;
+    let leaseNow = this.#lease;
+    let marked = false;
+    let ended = false;
+    const advance = async (next: string, add = 0, most = 2): Promise<boolean> => {
+      const args = [owner, next, add, most, Math.ceil(leaseNow), memory];
+      return (await script.advance.run(this.#redis, [refreshLockKey(handle)], args)) === 1;
+    };
+    const renewal = setInterval(() => {
+      // A renewal that fails only shortens the lease; the mark and the store find out.
+      advance(owner).catch(() => undefined);
+    }, this.#lease / 3).unref();
+    const end = (): boolean => {
+      clearInterval(renewal);
+      const first = !ended;
+      ended = true;
+      return first;
+    };
+    return {
+      isRetry,
+      markInFlight: async () => {
+        leaseNow = retryAfter;
+        marked = await advance(owner, 1);
+        return marked;
+      },
+      release: async () => {
+        if (end()) await advance('release');
+      },
+      rest: async (fate) => {
+        if (!end()) return;
+        // Sessions that failed together, in an outage, are not tried again together.
+        leaseNow = retryAfter * (1 + Math.random() / 2);
+        if (fate === 'unspent') await advance('', marked ? -1 : 0);
+        else await advance('', 0, 1);
+      },
+      abandon: () => void end(),
+    };
+  }
+}

@@ -1,0 +1,180 @@
+import type { Clock, SessionHandle } from '@sallyport/shared';
+import type { IdentityProvider } from '../oidc/identity-provider.js';
+import { asIdentityProviderError } from '../oidc/identity-provider-error.js';
+import { refreshVerdict } from '../oidc/refresh-verdict.js';
+import type { TokenCipher } from '../oidc/token-cipher.js';
+import type { TokenSet } from '../oidc/token-set.js';
+import type { RefreshEvents } from '../refresh-events.js';
+import type { EndedSessions, EndReason } from './ended-sessions.js';
+import type { PermissionRefresh } from './permission-refresh.js';
+import type { HeldLock, RefreshLock } from './refresh-lock.js';
+import type { SessionLifecycle } from './session-lifecycle.js';
+import type { SessionStore, SessionUpdate, StoredSession } from './session-store.js';
+import { orUnavailable } from './store-unavailable.js';
+
+export type RefreshOutcome =
+  | { readonly outcome: 'refreshed' | 'gone' | 'no_refresh_token' }
+  | { readonly outcome: 'ended'; readonly reason: EndReason }
+  /** Not now, and the session lives: the provider failed, or somebody else is at it. */
+  | { readonly outcome: 'kept'; readonly reason: string };
+
+export interface SessionRefreshOptions {
+  readonly store: Pick<SessionStore, 'find' | 'update'>;
+  readonly sessions: Pick<SessionLifecycle, 'stands' | 'close'>;
+  readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
+  readonly idps: ReadonlyMap<string, Pick<IdentityProvider, 'prepare' | 'refresh' | 'revoke'>>;
+  readonly lock: Pick<RefreshLock, 'acquire'>;
+  readonly permissions: Pick<PermissionRefresh, 'fetch' | 'renew' | 'liftCap'>;
+  readonly ended: Pick<EndedSessions, 'remember'>;
+  readonly events: RefreshEvents;
+  readonly clock: Clock;
+  /** How long the result of another replica is waited for, ms. */
+  readonly patience: number;
+  /** How long tokens that are paid for are tried to be stored, ms. */
+  readonly persistence: number;
+}
+
+const pollInterval = 25;
+
+/** New tokens for a session from its refresh token: once per expiry, whoever asks, on any replica. */
+export class SessionRefresh {
+  readonly #options: SessionRefreshOptions;
+
+  constructor(options: SessionRefreshOptions) {
+    this.#options = options;
+  }
+
+  /** @param seen the session as it was when its tokens were found due */
+  async refresh(handle: SessionHandle, seen: StoredSession): Promise<RefreshOutcome> {
+    const attempt = await orUnavailable(this.#options.lock.acquire(handle, seen.tokenVersion));
+    if (attempt.outcome === 'busy') return this.#resultOfOther(handle, seen);
+    if (attempt.outcome !== 'held') return { outcome: 'kept', reason: attempt.outcome };
+    const { lock } = attempt;
+    try {
+      // Whoever had the lock before may have done it all, or ended the session.
+      const session = await orUnavailable(this.#options.store.find(handle));
+      if (session === undefined) return { outcome: 'gone' };
+      if (session.tokenVersion !== seen.tokenVersion) return { outcome: 'refreshed' };
+      return await this.#exchange(handle, session, lock);
+    } finally {
+      // Does nothing where the attempt rests or was abandoned. If it fails the lease runs out.
+      await lock.release().catch(() => undefined);
+    }
+  }
+
+  async #exchange(
+    handle: SessionHandle,
+    session: StoredSession,
+    lock: HeldLock,
+  ): Promise<RefreshOutcome> {
+    const { sessions, cipher, idps, permissions, events } = this.#options;
+    const idp = idps.get(session.profile.idp);
+    let tokens: TokenSet;
+    try {
+      tokens = await cipher.open(session.sealedTokens, handle);
+      await idp?.prepare();
+    } catch (error) {
+      // Another replica may have the key (ATTACKS 32), the provider may be back in a moment.
+      await lock.rest('unspent');
+      return { outcome: 'kept', reason: (error as { code: string }).code };
+    }
+    const { refreshToken } = tokens;
+    if (refreshToken === undefined || idp === undefined) return { outcome: 'no_refresh_token' };
+    // Before the token is spent: what it brings must be stored at once, not wait for this.
+    const grants = await permissions.fetch(handle, session);
+
+    if (!(await sessions.stands(session))) {
+      await sessions.close(handle);
+      return { outcome: 'gone' };
+    }
+    if (!(await orUnavailable(lock.markInFlight()))) return this.#resultOfOther(handle, session);
+    events.tokenSent(lock.isRetry);
+    let fresh: TokenSet;
+    try {
+      fresh = await idp.refresh(refreshToken, tokens, session.profile);
+    } catch (error) {
+      return this.#failed(handle, session, lock, error);
+    }
+    const outcome = await this.#store(handle, lock, {
+      tokens: {
+        expectedVersion: session.tokenVersion,
+        sealedTokens: await cipher.seal(fresh, handle),
+        ...(fresh.expiresAt === undefined ? {} : { tokenExpiresAt: fresh.expiresAt }),
+      },
+      ...(grants === undefined ? {} : { permissions: grants }),
+    });
+    if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
+    const isRevoked = outcome.outcome === 'updated' && !(await sessions.stands(session));
+    if (isRevoked) await sessions.close(handle);
+    if (isRevoked || outcome.outcome === 'gone') {
+      // Ended meanwhile: nobody may be left with a token of this session.
+      events.orphanRevoked();
+      await idp.revoke(fresh.refreshToken ?? refreshToken).catch(() => undefined);
+      return { outcome: 'gone' };
+    }
+    if (outcome.tokens === 'conflict') events.tokensConflicted();
+    // Pushed meanwhile: what was fetched may be older than what stands there (ATTACKS 12).
+    if (outcome.permissions === 'conflict') await permissions.renew(handle);
+    if (outcome.permissions === 'stored') await permissions.liftCap(handle, session);
+    return { outcome: 'refreshed' };
+  }
+
+  async #failed(
+    handle: SessionHandle,
+    session: StoredSession,
+    lock: HeldLock,
+    error: unknown,
+  ): Promise<RefreshOutcome> {
+    const { store, sessions, ended } = this.#options;
+    const verdict = refreshVerdict(asIdentityProviderError(error));
+    if (verdict.verdict === 'kept') {
+      await lock.rest(verdict.fate).catch(() => undefined);
+      return { outcome: 'kept', reason: verdict.reason };
+    }
+    // The token may be refused because the one retry of it has brought new ones meanwhile.
+    const current = await orUnavailable(store.find(handle));
+    if (current === undefined) return { outcome: 'gone' };
+    if (current.tokenVersion !== session.tokenVersion) return { outcome: 'refreshed' };
+    const reason =
+      verdict.reason === 'invalid_grant' ? 'session_ended_at_idp' : 'session_subject_changed';
+    // First the reason: who finds the session gone looks for it. It may be lost, the removal not.
+    await ended.remember(handle, reason).catch(() => undefined);
+    await sessions.close(handle);
+    return { outcome: 'ended', reason };
+  }
+
+  /** The old token is spent: giving up at the first error would log the person out. */
+  async #store(handle: SessionHandle, lock: HeldLock, update: SessionUpdate) {
+    const { store, events, clock, persistence } = this.#options;
+    const until = clock() + persistence;
+    for (;;) {
+      try {
+        return await store.update(handle, update);
+      } catch {
+        if (clock() >= until) {
+          lock.abandon();
+          events.tokensLost();
+          return 'lost' as const;
+        }
+        await delay(pollInterval * 4);
+      }
+    }
+  }
+
+  /** Waits, for a bounded time, until the other is done; then its tokens are ours. */
+  async #resultOfOther(handle: SessionHandle, seen: StoredSession): Promise<RefreshOutcome> {
+    const { store, clock, patience } = this.#options;
+    const until = clock() + patience;
+    while (clock() < until) {
+      const session = await orUnavailable(store.find(handle));
+      if (session === undefined) return { outcome: 'gone' };
+      if (session.tokenVersion !== seen.tokenVersion) return { outcome: 'refreshed' };
+      await delay(pollInterval);
+    }
+    return { outcome: 'kept', reason: 'busy' };
+  }
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,170 @@
+import type { Clock, SessionHandle } from '@sallyport/shared';
+import type { RefreshEvents } from '../refresh-events.js';
+import type { PermissionRefresh } from './permission-refresh.js';
+import type { RefreshDue } from './refresh-due.js';
+import { permissionsDueAt, tokensDueAt, type RefreshTiming } from './refresh-schedule.js';
+import type { RefreshOutcome, SessionRefresh } from './session-refresh.js';
+import type { SessionStore, StoredSession } from './session-store.js';
+import { orUnavailable } from './store-unavailable.js';
+
+export type UpkeepOutcome =
+  RefreshOutcome | { readonly outcome: 'not_due' } | { readonly outcome: 'permissions_renewed' };
+
+export interface SessionUpkeepOptions {
+  readonly store: SessionStore;
+  readonly refresh: Pick<SessionRefresh, 'refresh'>;
+  readonly permissions: Pick<PermissionRefresh, 'renew'>;
+  readonly due: RefreshDue | Pick<RefreshDue, 'plan' | 'planIfNone' | 'forget'>;
+  readonly events: RefreshEvents;
+  readonly clock: Clock;
+  readonly timing: RefreshTiming & { readonly retryAfter: number };
+}
+
+interface Flight {
+  readonly forced: boolean;
+  readonly result: Promise<UpkeepOutcome>;
+}
+
+/** What a live session needs from time to time: new tokens, new permissions. One at a time each. */
+export class SessionUpkeep {
+  readonly #options: SessionUpkeepOptions;
+  readonly #flights = new Map<SessionHandle, Flight>();
+
+  constructor(options: SessionUpkeepOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at nothing but what the caller has: a heartbeat asks this every time. */
+  isDue(handle: SessionHandle, session: StoredSession): boolean {
+    return this.#nextAt(handle, session) <= this.#now();
+  }
+
+  /**
+   * Does what is due. Callers in this process share one run; it is never cut short, since it may have
+   * spent a refresh token.
+   * @param forced refresh the tokens although they are not due, unless they are quite new
+   */
+  async attend(
+    handle: SessionHandle,
+    by: 'request' | 'worker',
+    forced = false,
+  ): Promise<UpkeepOutcome> {
+    const running = this.#flights.get(handle);
+    if (running !== undefined) {
+      const outcome = await running.result;
+      if (running.forced || !forced || outcome.outcome === 'refreshed') return outcome;
+    }
+    const joined = this.#flights.get(handle);
+    if (joined !== undefined) return joined.result;
+    const result = this.#attend(handle, by, forced).finally(() => this.#flights.delete(handle));
+    this.#flights.set(handle, { forced, result });
+    return result;
+  }
+
+  /** Notes a session that is in use, so that some replica comes back to it without a browser. */
+  async noteInUse(handle: SessionHandle): Promise<void> {
+    const session = await this.#options.store.find(handle);
+    if (session === undefined) return;
+    await this.#options.due.planIfNone(handle, this.#nextAt(handle, session));
+  }
+
+  /** Everything under way; settles when all of it has. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#flights.values()].map(({ result }) => result));
+  }
+
+  async #attend(
+    handle: SessionHandle,
+    by: 'request' | 'worker',
+    forced: boolean,
+  ): Promise<UpkeepOutcome> {
+    const session = await orUnavailable(this.#options.store.find(handle));
+    const outcome =
+      session === undefined
+        ? ({ outcome: 'gone' } as const)
+        : await this.#doWhatIsDue(handle, session, forced);
+    if (outcome.outcome !== 'not_due') {
+      this.#options.events.finished(
+        by,
+        outcome.outcome,
+        'reason' in outcome ? outcome.reason : undefined,
+      );
+    }
+    // A plan that is lost is made again when the session is used.
+    await this.#plan(handle, by, outcome).catch(() => undefined);
+    return outcome;
+  }
+
+  async #doWhatIsDue(
+    handle: SessionHandle,
+    session: StoredSession,
+    forced: boolean,
+  ): Promise<UpkeepOutcome> {
+    const { refresh, permissions, timing } = this.#options;
+    const now = this.#now();
+    const tokensDue =
+      tokensDueAt(handle, session, timing) <= now || (forced && !this.#isQuiteNew(session));
+    let outcome: UpkeepOutcome = { outcome: 'not_due' };
+    if (tokensDue) {
+      outcome = await refresh.refresh(handle, session);
+      if (outcome.outcome !== 'no_refresh_token' && outcome.outcome !== 'kept') return outcome;
+    }
+    if (permissionsDueAt(handle, session, timing) > now) return outcome;
+    // On their own timer, whatever becomes of the tokens.
+    const current = await orUnavailable(this.#options.store.find(handle));
+    if (current !== undefined && current.permVersion !== session.permVersion) return outcome;
+    const renewed = await permissions.renew(handle);
+    if (renewed === 'gone') return { outcome: 'gone' };
+    if (outcome.outcome === 'kept') return outcome;
+    return renewed === 'renewed'
+      ? { outcome: 'permissions_renewed' }
+      : { outcome: 'kept', reason: 'permission_service_unavailable' };
+  }
+
+  async #plan(
+    handle: SessionHandle,
+    by: 'request' | 'worker',
+    outcome: UpkeepOutcome,
+  ): Promise<void> {
+    const { store, due, timing } = this.#options;
+    const isOver = outcome.outcome === 'gone' || outcome.outcome === 'ended';
+    const session = isOver ? undefined : await store.find(handle);
+    if (session === undefined) {
+      await due.forget(handle);
+      return;
+    }
+    const reason = outcome.outcome === 'kept' ? outcome.reason : undefined;
+    // Tokens that cannot be renewed any more would be due for ever.
+    const tokensAreOver = outcome.outcome === 'no_refresh_token' || reason === 'spent';
+    const next = tokensAreOver
+      ? permissionsDueAt(handle, session, timing)
+      : this.#nextAt(handle, session);
+    const now = this.#now();
+    const retryAt = now + (timing.retryAfter / 1000) * (1 + Math.random());
+    // Whoever failed has made the plan; requests that come meanwhile must not push it away.
+    if (by === 'request' && (reason === 'busy' || reason === 'resting')) {
+      await due.planIfNone(handle, retryAt);
+    } else {
+      await due.plan(handle, next <= now ? retryAt : next);
+    }
+  }
+
+  #nextAt(handle: SessionHandle, session: StoredSession): number {
+    const { timing } = this.#options;
+    return Math.min(
+      tokensDueAt(handle, session, timing),
+      permissionsDueAt(handle, session, timing),
+    );
+  }
+
+  /** Two tabs that ask at once mean one refresh, also where the second comes a moment later. */
+  #isQuiteNew({ tokensAt, tokenExpiresAt }: StoredSession): boolean {
+    if (tokensAt === undefined) return false;
+    const lifetime = (tokenExpiresAt ?? Infinity) - tokensAt;
+    return this.#now() - tokensAt < Math.min(30, lifetime / 2);
+  }
+
+  #now(): number {
+    return this.#options.clock() / 1000;
+  }
+}

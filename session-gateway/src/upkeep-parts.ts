@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '@sallyport/shared';
+import type { Logger, RedisConnection, Registry, Unit } from '@sallyport/shared/runtime';
+import type { Config } from './config.js';
+import type { IdentityProvider } from './oidc/identity-provider.js';
+import type { TokenCipher } from './oidc/token-cipher.js';
+import type { PermissionClient } from './permissions/permission-client.js';
+import { createRefreshEvents } from './refresh-events.js';
+import { activityConsumer } from './sessions/activity-consumer.js';
+import { ActivityStream } from './sessions/activity-stream.js';
+import { EndedSessions } from './sessions/ended-sessions.js';
+import { PermissionRefresh } from './sessions/permission-refresh.js';
+import { RefreshDue } from './sessions/refresh-due.js';
+import { RefreshLock } from './sessions/refresh-lock.js';
+import { refreshWorker } from './sessions/refresh-worker.js';
+import type { SessionLifecycle } from './sessions/session-lifecycle.js';
+import { SessionRefresh } from './sessions/session-refresh.js';
+import type { SessionStore } from './sessions/session-store.js';
+import { SessionUpkeep } from './sessions/session-upkeep.js';
+
+export interface UpkeepParts {
+  readonly upkeep: SessionUpkeep;
+  readonly ended: EndedSessions;
+  /** Work without a request: to be started after Redis and stopped before it. */
+  readonly units: readonly Unit[];
+}
+
+/** The part of the composition that keeps live sessions fresh; `main.ts` has the rest. */
+export function upkeepParts(given: {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly redis: RedisConnection;
+  readonly store: SessionStore;
+  readonly sessions: SessionLifecycle;
+  readonly cipher: TokenCipher;
+  readonly idps: ReadonlyMap<string, IdentityProvider>;
+  readonly permissionClient: PermissionClient;
+  readonly clock: Clock;
+}): UpkeepParts {
+  const { config, redis, store, sessions, cipher, idps, clock } = given;
+  const { retryAfter, permFreshSeconds } = config.refresh;
+  const { idleSeconds, absoluteSeconds } = config.lifetimes;
+  const events = createRefreshEvents(given.registry, given.logger);
+  const ended = new EndedSessions(redis);
+  const due = new RefreshDue(redis);
+  const permissions = new PermissionRefresh({
+    store,
+    sessions,
+    client: given.permissionClient,
+    events,
+    idleSeconds,
+    freshSeconds: permFreshSeconds,
+  });
+  const refresh = new SessionRefresh({
+    store,
+    sessions,
+    cipher,
+    idps,
+    lock: new RefreshLock(redis, { retryAfter, memory: absoluteSeconds * 1000 }),
+    permissions,
+    ended,
+    events,
+    clock,
+    patience: 3000,
+    persistence: retryAfter,
+  });
+  const timing = config.refresh;
+  const upkeep = new SessionUpkeep({ store, refresh, permissions, due, events, clock, timing });
+  return {
+    upkeep,
+    ended,
+    units: [
+      refreshWorker({ due, store, upkeep, events, clock, idleSeconds }),
+      activityConsumer({
+        stream: new ActivityStream(redis, `gateway-${randomBytes(8).toString('hex')}`),
+        store,
+        sessions,
+        upkeep,
+        events,
+        idleSeconds,
+        claimAfter: config.activityClaimAfter,
+      }),
+    ],
+  };
+}

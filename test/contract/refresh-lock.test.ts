@@ -1,0 +1,157 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { newSessionId, refreshLockKey, sessionHandle, type SessionHandle } from '@sallyport/shared';
+import { RefreshDue } from '../../session-gateway/src/sessions/refresh-due.js';
+import {
+  RefreshLock,
+  type HeldLock,
+  type LockAttempt,
+} from '../../session-gateway/src/sessions/refresh-lock.js';
+import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
+import { dump } from '../support/redis-dump.js';
+import { until } from '../support/until.js';
+
+const aHandle = (): SessionHandle => sessionHandle(newSessionId(), 'hashed');
+
+function suite(redis: () => TestRedis): void {
+  let one: RefreshLock;
+  let other: RefreshLock;
+  let dues: RefreshDue[];
+  beforeAll(async () => {
+    const options = { retryAfter: 100, memory: 60_000, lease: 500 };
+    const connections = [
+      await redis().connect(users.writer),
+      await redis().connect(users.writer),
+    ] as const;
+    one = new RefreshLock(connections[0], options);
+    other = new RefreshLock(connections[1], options);
+    dues = connections.map((connection) => new RefreshDue(connection));
+  });
+
+  const held = (attempt: LockAttempt): HeldLock => {
+    if (attempt.outcome !== 'held') throw new Error(`not held but ${attempt.outcome}`);
+    return attempt.lock;
+  };
+  /** Asks until the lock is not somebody's any more. */
+  const eventually = async (handle: SessionHandle, version: number): Promise<LockAttempt> => {
+    let attempt: LockAttempt = { outcome: 'busy' };
+    await until(async () => {
+      attempt = await other.acquire(handle, version);
+      return attempt.outcome !== 'busy' && attempt.outcome !== 'resting';
+    });
+    return attempt;
+  };
+
+  it('is one caller’s of many', async () => {
+    const handle = aHandle();
+    const attempts = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => (index % 2 ? one : other).acquire(handle, 1)),
+    );
+    expect(attempts.filter(({ outcome }) => outcome === 'held')).toHaveLength(1);
+    expect(attempts.filter(({ outcome }) => outcome === 'busy')).toHaveLength(49);
+    for (const attempt of attempts) if (attempt.outcome === 'held') attempt.lock.abandon();
+  });
+
+  it('is free again when it was released, by its owner only', async () => {
+    const handle = aHandle();
+    const first = held(await one.acquire(handle, 1));
+    expect(await first.markInFlight()).toBe(true);
+    await first.release();
+    const second = held(await other.acquire(handle, 2));
+    await first.release();
+    expect((await one.acquire(handle, 2)).outcome).toBe('busy');
+    expect(second.isRetry).toBe(false);
+    await second.release();
+  });
+
+  it('gives no mark to an owner that lost it', async () => {
+    const handle = aHandle();
+    const paused = held(await one.acquire(handle, 1));
+    await Promise.all(redis().admins.map((admin) => admin.flushall()));
+    const next = held(await other.acquire(handle, 1));
+    expect(await paused.markInFlight()).toBe(false);
+    expect(await next.markInFlight()).toBe(true);
+    paused.abandon();
+    await next.release();
+  });
+
+  it('lets a token of unknown fate be tried once more, and never again', async () => {
+    const handle = aHandle();
+    const first = held(await one.acquire(handle, 1));
+    await first.markInFlight();
+    first.abandon();
+    const retry = held(await eventually(handle, 1));
+    expect(retry.isRetry).toBe(true);
+    await retry.markInFlight();
+    retry.abandon();
+    expect(await eventually(handle, 1)).toEqual({ outcome: 'spent' });
+    // New tokens, a new count.
+    const fresh = held(await one.acquire(handle, 2));
+    expect(fresh.isRetry).toBe(false);
+    await fresh.release();
+  });
+
+  it('remembers the first use also where the second holder dies before its mark', async () => {
+    const handle = aHandle();
+    const first = held(await one.acquire(handle, 1));
+    await first.markInFlight();
+    first.abandon();
+    held(await eventually(handle, 1)).abandon();
+    const third = held(await eventually(handle, 1));
+    expect(third.isRetry).toBe(true);
+    await third.release();
+  });
+
+  it('rests after a failure, and knows afterwards whether the token may be spent', async () => {
+    for (const fate of ['unspent', 'unknown'] as const) {
+      const handle = aHandle();
+      const first = held(await one.acquire(handle, 1));
+      await first.markInFlight();
+      await first.rest(fate);
+      expect((await other.acquire(handle, 1)).outcome).toBe('resting');
+      const second = held(await eventually(handle, 1));
+      expect(second.isRetry).toBe(fate === 'unknown');
+      await second.markInFlight();
+      await second.rest('unknown');
+      // An answer that did not come is no reason to stop for ever: only silence twice is.
+      const third = held(await eventually(handle, 1));
+      await third.release();
+    }
+  });
+
+  it('lives in a key that ends by itself', async () => {
+    const handle = aHandle();
+    const lock = held(await one.acquire(handle, 1));
+    const ttl = async (): Promise<number> =>
+      (await dump(redis())).find(({ key }) => key === refreshLockKey(handle))?.ttl ?? 0;
+    expect(await ttl()).toBeGreaterThan(0);
+    await lock.markInFlight();
+    expect(await ttl()).toBeGreaterThan(0);
+    await lock.rest('unknown');
+    expect(await ttl()).toBeGreaterThan(0);
+  });
+
+  it('shares sessions that are due among replicas: each to one, until its lease is over', async () => {
+    const [due, another] = dues;
+    if (due === undefined || another === undefined) throw new Error('none');
+    const handles = Array.from({ length: 60 }, aHandle);
+    await Promise.all(handles.map((handle, index) => due.plan(handle, index < 50 ? 1 : 4e9)));
+    const claims = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => (index % 2 ? due : another).claim(10, 60)),
+    );
+    expect(claims.flat().sort()).toEqual(handles.slice(0, 50).sort());
+    expect(await another.claim(10, 60)).toEqual([]);
+    const [first] = handles;
+    if (first === undefined) throw new Error('none');
+    await due.planIfNone(first, 1);
+    expect(await another.claim(10, 60)).toEqual([]);
+    await due.plan(first, 1);
+    expect(await another.claim(10, 60)).toEqual([first]);
+    await Promise.all(handles.map((handle) => due.forget(handle)));
+  });
+}
+
+describe('the refresh lock and the plan', () => {
+  describeOnRedis('6.2', 'Redis 6.2', suite);
+  describeOnRedis('7', 'Redis 7', suite);
+  describeOnRedis('cluster', 'Redis Cluster', suite);
+});
