@@ -150,7 +150,7 @@ export function sessionRecordsContract(redis: () => TestRedis): void {
         await store.create(handle, aNewSession(), hour);
         const steps = [
           () => store.slide(handle, 3000),
-          () => other.remove(handle),
+          () => (round % 4 < 2 ? other.remove(handle) : other.take(handle)),
           () => store.update(handle, { tokens, permissions }),
           () => store.slide(handle, 3500),
         ];
@@ -178,6 +178,20 @@ export function sessionRecordsContract(redis: () => TestRedis): void {
         expect(await left(keys)).toBe(0);
       },
     );
+
+    it.each([
+      ['reader', 'missing'],
+      ['gateway', 'missing'],
+      ['reader', 'of another type'],
+      ['gateway', 'of another type'],
+    ] as const)('are taken together as no session when the %s’s is %s', async (which, what) => {
+      const { handle, keys } = fresh();
+      await store.create(handle, aNewSession(), hour);
+      await admin.del(keys[which]);
+      if (what !== 'missing') await admin.set(keys[which], 'a string', 'EX', 100);
+      expect(await store.take(handle)).toBeUndefined();
+      expect(await left(keys)).toBe(0);
+    });
 
     it.each(['reader', 'gateway'] as const)(
       'are not touched by any verb but remove when the %s’s is of another type',

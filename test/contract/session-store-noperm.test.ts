@@ -75,6 +75,12 @@ function suite(redis: () => TestRedis): void {
       const removed = await settle(crippled.remove(handle));
       outcomes.push(removed);
       expect(await admin.exists(...keysOf(handle))).toBe(removed === 'done' ? 0 : 2);
+
+      const another = aHandle();
+      await whole.create(another, aNewSession(), hour);
+      const taken = await settle(crippled.take(another));
+      outcomes.push(taken);
+      expect(await admin.exists(...keysOf(another))).toBe(taken === 'done' ? 0 : 2);
       if (what !== 'eval') expect(outcomes).toContain('refused');
     },
   );

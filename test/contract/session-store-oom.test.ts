@@ -24,6 +24,10 @@ function suite(redis: () => TestRedis): void {
     expect(await admin?.dbsize()).toBe(0);
     await admin?.config('SET', 'maxmemory', '0');
     expect(await store.create(next, aNewSession(), hour)).toBeDefined();
+    await admin?.config('SET', 'maxmemory', '1');
+    expect(await store.take(next)).toBeDefined();
+    expect(await admin?.dbsize()).toBe(0);
+    await admin?.config('SET', 'maxmemory', '0');
   });
 }
 
