@@ -7,6 +7,7 @@ import {
 } from '@sallyport/shared';
 import {
   ConfigError,
+  flag,
   parseEnv,
   port,
   redisAliases,
@@ -24,6 +25,8 @@ export interface Config extends EdgeSettings {
   readonly httpPort: number;
   readonly grpcPort: number;
   readonly healthPort: number;
+  /** Whether the gRPC server describes itself. */
+  readonly grpcReflection: boolean;
   readonly cookieName: string;
   readonly keyPrefix: string;
   readonly keyForm: SessionKeyForm;
@@ -66,6 +69,7 @@ const schema = z.object({
   EXTAUTHZ_TLS_KEY: z.string().optional(),
   EXTAUTHZ_TLS_CLIENT_CA: z.string().optional(),
   EXTAUTHZ_TLS_RELOAD_MS: whole(5000, { min: 50, max: 3_600_000, unit: 'milliseconds' }),
+  EXTAUTHZ_GRPC_REFLECTION: flag(false),
   EXTAUTHZ_LOG_ALLOWS: whole(0, { min: 0, max: 1_000_000_000, unit: 'allows per line' }),
   SESSION_CACHE_MAX_ENTRIES: whole(100_000, { min: 0, max: 10_000_000, unit: 'sessions' }),
   EXTAUTHZ_SESSION_TTL_SECONDS: whole(1800, { min: 60, max: 86_400, unit: 'seconds' }),
@@ -118,6 +122,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       httpPort: value.EXTAUTHZ_HTTP_PORT,
       grpcPort: value.EXTAUTHZ_GRPC_PORT,
       healthPort: value.EXTAUTHZ_HEALTH_PORT,
+      grpcReflection: value.EXTAUTHZ_GRPC_REFLECTION,
       cookieName: value.SESSION_COOKIE_NAME,
       keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
       keyForm: value.SESSION_KEY_FORM,

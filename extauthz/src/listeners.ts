@@ -58,6 +58,12 @@ export function listeners(options: ListenersOptions): Unit[] {
       port: config.httpPort,
       isDraining: () => health.draining,
     }),
-    grpcCheckServer({ ...shared, events, port: config.grpcPort, health }),
+    grpcCheckServer({
+      ...shared,
+      events,
+      port: config.grpcPort,
+      health,
+      reflection: config.grpcReflection,
+    }),
   ];
 }

@@ -10,6 +10,7 @@ import { decodeCheckRequest } from './codec/check-request.js';
 import { encodeAllow, encodeDenial } from './codec/check-response.js';
 import { serverCredentials } from './credentials.js';
 import { addHealthService } from './health-service.js';
+import { addReflectionService } from './reflection.js';
 
 export interface GrpcCheckServer extends Unit {
   readonly port: number;
@@ -21,6 +22,7 @@ export interface GrpcCheckOptions {
   readonly admit: Admit;
   readonly events: Events;
   readonly health: Health;
+  readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
 }
 
@@ -59,6 +61,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   });
   server.addService(authorization, { Check: checkHandler(options) });
   const health = addHealthService(server, options.health, [serviceName]);
+  if (options.reflection) addReflectionService(server, [serviceName]);
   let port = options.port;
 
   return {
