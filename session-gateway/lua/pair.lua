@@ -1,4 +1,4 @@
--- Put before find, update and slide. Every script that uses it has
+-- Put before every script on a session that exists. Every script that uses it has
 --   KEYS[1]  the reader's hash
 --   KEYS[2]  the gateway's own record, in the same slot
 -- and writes only after this has looked at both: an error in the middle of a script rolls nothing
@@ -30,4 +30,17 @@ end
 
 local function is_error(reply)
   return type(reply) == 'table' and reply.err ~= nil
+end
+
+-- Both records as of one instant: { state }, or
+-- { 'alive', server's seconds, the reader's expires_at, the gateway's pairs }.
+local function look()
+  local state = pair_state()
+  if state ~= 'alive' then return { state } end
+  return {
+    state,
+    digits(server_seconds()),
+    redis.call('HGET', KEYS[1], 'expires_at'),
+    redis.call('HGETALL', KEYS[2]),
+  }
 end

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../../../session-gateway/src/config.js';
 
@@ -27,6 +29,19 @@ function problemsWith(change: Record<string, string>, base = good): readonly str
 }
 
 describe('loadConfig', () => {
+  it('does not wonder about a setting of extauthz, in an environment that both share', () => {
+    const folder = join(import.meta.dirname, '../../../extauthz/src');
+    const names = readdirSync(folder)
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap(
+        (file) => readFileSync(join(folder, file), 'utf8').match(/\bEXTAUTHZ_\w+(?=:)/g) ?? [],
+      )
+      .filter((name) => !name.startsWith('EXTAUTHZ_SESSION_'));
+    expect(names).toContain('EXTAUTHZ_POLICY_FILE');
+    const theirs = Object.fromEntries(names.map((name) => [name, '1']));
+    expect(loadConfig({ ...good, ...theirs }).warnings).toEqual([]);
+  });
+
   it('fills in the defaults', () => {
     const { config, warnings } = loadConfig(good);
 
