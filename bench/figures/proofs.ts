@@ -1,5 +1,6 @@
 import type { Proof } from './figure.js';
 import { chaosRedis } from './proofs/chaos-redis.js';
+import { generatedProofs } from './proofs/generated.js';
 import { headersThroughEnvoy } from './proofs/headers-through-envoy.js';
 import { killReplica } from './proofs/kill-replica.js';
 import { recovery } from './proofs/recovery.js';
@@ -14,4 +15,5 @@ export const proofs: readonly Proof[] = [
   headersThroughEnvoy,
   killReplica,
   rollingRestart,
+  ...generatedProofs,
 ];

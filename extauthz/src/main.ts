@@ -54,7 +54,7 @@ function assemble(
   const currentRedis = (): RedisConfig => (lastGood = currentRedisConfig() ?? lastGood);
   const redis = createRedis(
     config.redis,
-    { command: config.redisDeadline, connect: 1000 },
+    { command: config.redisDeadline, connect: 1000, autoPipelining: true },
     logger.child({ unit: 'redis' }),
     currentRedis,
   );

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Proof, ProofResult } from '../figure.js';
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+
+/** Proofs by generated cases live in the tests; here they run in their long form, by their seed. */
+function generated(options: {
+  name: string;
+  about: string;
+  minutes: number;
+  project: string;
+  pattern: string;
+  env?: (short: boolean) => Record<string, string>;
+}): Proof {
+  return {
+    name: options.name,
+    about: options.about,
+    minutes: options.minutes,
+    run: async (bench, { seed, short }): Promise<ProofResult> => {
+      const report = join(bench.directory, 'report.json');
+      const number = createHash('sha256').update(seed).digest().readUInt32BE() >>> 1;
+      const child = spawn(
+        process.execPath,
+        [
+          '--experimental-vm-modules',
+          '--disable-warning=ExperimentalWarning',
+          'node_modules/jest/bin/jest.js',
+          ...['--selectProjects', options.project, '--testPathPatterns', options.pattern],
+          ...['--silent', '--json', '--outputFile', report],
+        ],
+        {
+          cwd: root,
+          stdio: 'ignore',
+          env: {
+            ...process.env,
+            PROOF_LENGTH: short ? 'short' : 'long',
+            PROOF_SEED: String(number),
+            ...options.env?.(short),
+          },
+        },
+      );
+      bench.keep(child, () => void child.kill());
+      await new Promise((resolve) => child.once('close', resolve));
+      const { numFailedTests, numFailedTestSuites, numPassedTests } = JSON.parse(
+        readFileSync(report, 'utf8'),
+      ) as Record<'numFailedTests' | 'numFailedTestSuites' | 'numPassedTests', number>;
+      const value = numFailedTests + numFailedTestSuites;
+      return {
+        notes: [`${options.name}: PROOF_SEED=${number}, ${numPassedTests} tests passed`],
+        figures: [{ name: `${options.name}-wrong`, value, goal: { atMost: 0 } }],
+      };
+    },
+  };
+}
+
+export const generatedProofs: readonly Proof[] = [
+  generated({
+    name: 'codec',
+    about:
+      'Our gRPC codec equals proto-loader on >= 100,000 generated messages; hostile bytes refused',
+    minutes: 10,
+    project: 'unit',
+    pattern: 'unit/extauthz/grpc-codec',
+  }),
+  generated({
+    name: 'differential',
+    about: 'HTTP = gRPC = a plain model on >= 100,000 generated inputs',
+    minutes: 15,
+    project: 'integration',
+    pattern: 'extauthz-differential',
+  }),
+];
