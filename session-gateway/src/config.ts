@@ -57,7 +57,13 @@ const rules = {
     SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
     SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
   },
-  secrets: ['IDP_CLIENT_SECRET', 'TOKEN_SEAL_KEYS', 'REDIS_PASSWORD', 'REDIS_URL'],
+  secrets: [
+    'IDP_CLIENT_SECRET',
+    'TOKEN_SEAL_KEYS',
+    'REDIS_PASSWORD',
+    'REDIS_SENTINEL_PASSWORD',
+    'REDIS_URL',
+  ],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'IDP_', 'GATEWAY_', 'REDIS_', 'PERMISSION_SERVICE_'],
   // The reader's, often set for both services in one place.
   alsoKnown: [

@@ -55,7 +55,7 @@ describe('cachedSessionReader', () => {
     reader = cachedSessionReader({
       source: store,
       maxEntries: 100,
-      trust: { isTrusted: () => trusted, generation: () => generation },
+      trust: { isTrusted: () => trusted, generation: () => generation, isFlushDue: () => true },
       now: () => time,
       events: { hit: ignore, miss: ignore, crossed: ignore, flush: ignore },
     });
@@ -181,7 +181,7 @@ describe('cachedSessionReader', () => {
             },
           },
           maxEntries: 10,
-          trust: { isTrusted: () => isTrusted, generation: () => link },
+          trust: { isTrusted: () => isTrusted, generation: () => link, isFlushDue: () => true },
           now: () => 0,
           events: { hit: () => (hits += 1), miss: () => 0, crossed: () => 0, flush: () => 0 },
         });
