@@ -46,7 +46,8 @@ export async function ownerOf(admins: readonly Redis[], slot: number): Promise<n
 
 /** By the node's own line in CLUSTER NODES; a slot on its way has brackets and no range. */
 async function slotsOf(admin: Redis): Promise<(readonly [from: number, to: number])[]> {
-  const lines = String(await admin.cluster('NODES')).split('\n');
+  const nodes = (await admin.cluster('NODES')) as string;
+  const lines = nodes.split('\n');
   const own = lines.find((line) => line.includes('myself')) ?? '';
   return own
     .split(' ')
@@ -75,15 +76,15 @@ export async function moveSlot(
   const port = servers[to]?.port;
   if (source === undefined || target === undefined || port === undefined) return;
   const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
-  await target.cluster('SETSLOT', slot, 'IMPORTING', String(sourceId));
-  await source.cluster('SETSLOT', slot, 'MIGRATING', String(targetId));
-  const keys = (await source.cluster('GETKEYSINSLOT', slot, 1000)) as string[];
+  await target.cluster('SETSLOT', slot, 'IMPORTING', sourceId);
+  await source.cluster('SETSLOT', slot, 'MIGRATING', targetId);
+  const keys = await source.cluster('GETKEYSINSLOT', slot, 1000);
   const auth = ['AUTH2', user.name, user.password];
   for (const key of keys) {
     await source.call('MIGRATE', '127.0.0.1', port, key, 0, 5000, ...auth);
   }
   await between?.();
   for (const admin of [target, source, ...admins]) {
-    await admin.cluster('SETSLOT', slot, 'NODE', String(targetId));
+    await admin.cluster('SETSLOT', slot, 'NODE', targetId);
   }
 }

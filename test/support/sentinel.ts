@@ -5,12 +5,22 @@ import { freePort } from '@sallyport/demo/free-port';
 import { findRedisServer } from '@sallyport/demo/parts/redis-server';
 import { redisAcl } from '@sallyport/demo/redis-acl';
 import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
+import {
+  createLogger,
+  createRedis,
+  type RedisConfig,
+  type RedisConnection,
+} from '@sallyport/shared/runtime';
 import { Redis } from 'ioredis';
 import { users } from './redis.js';
 import { until } from './until.js';
 
 export const masterName = 'sessions';
 const sentinelPassword = 'sentinel-password';
+/** What shared/redis/README.md grants the services on a sentinel. */
+const asker = { name: 'asker', password: 'asker-password' };
+const askerRights =
+  'resetchannels &+switch-master -@all +sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe';
 
 /** One primary, two replicas, three sentinels that watch them; quorum two. */
 export interface SentinelRig {
@@ -20,6 +30,8 @@ export interface SentinelRig {
   readonly sentinels: readonly ChildProcess[];
   /** The variables by which a service finds it. */
   readonly env: Readonly<Record<string, string>>;
+  /** A connection as the gateway makes its own, through the sentinels. Not connected. */
+  connectWriter(): RedisConnection;
   /** The port that most sentinels name as the master's. */
   masterPort(): Promise<number>;
   /** The admin's connection to the server that says it is the master and that the sentinels name. */
@@ -59,12 +71,12 @@ export async function startSentinelRig(directory: string): Promise<SentinelRig> 
     ports.map((port) => startSentinel({ binary, directory, port, masterPort: primary.port })),
   );
   const askers = ports.map((port) => new Redis({ port, password: sentinelPassword }));
-  askers.forEach((asker) => asker.on('error', () => undefined));
+  askers.forEach((one) => one.on('error', () => undefined));
   await until(async () => (await Promise.all(askers.map(isComplete))).every(Boolean));
 
   const masterPort = async (): Promise<number> => {
     const answers = await Promise.all(
-      askers.map((asker) => asker.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)),
+      askers.map((one) => one.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)),
     );
     const named = answers.map((answer) => Number((answer as string[])[1]));
     return named.find((port) => named.filter((other) => other === port).length >= 2) ?? 0;
@@ -76,9 +88,23 @@ export async function startSentinelRig(directory: string): Promise<SentinelRig> 
     env: {
       REDIS_SENTINELS: ports.map((port) => `127.0.0.1:${String(port)}`).join(','),
       REDIS_SENTINEL_MASTER: masterName,
-      REDIS_SENTINEL_PASSWORD: sentinelPassword,
+      REDIS_SENTINEL_USERNAME: asker.name,
+      REDIS_SENTINEL_PASSWORD: asker.password,
       REDIS_USERNAME: users.reader.name,
       REDIS_PASSWORD: users.reader.password,
+    },
+    connectWriter: () => {
+      const { name: username, password: secret } = users.writer;
+      const config: RedisConfig = {
+        nodes: ports.map((port) => ({ host: '127.0.0.1', port })),
+        mode: 'sentinel',
+        sentinel: { master: masterName, username: asker.name, password: asker.password },
+        database: 0,
+        username,
+        password: secret,
+      };
+      const logger = createLogger({ name: 'test', level: 'silent' });
+      return createRedis(config, { command: 1_000, connect: 1_000 }, logger);
     },
     masterPort,
     master: async () => {
@@ -123,6 +149,7 @@ async function startSentinel(place: {
     `port ${String(port)}`,
     `dir "${own}"`,
     `requirepass ${sentinelPassword}`,
+    `user ${asker.name} on >${asker.password} ${askerRights}`,
     `sentinel monitor ${masterName} 127.0.0.1 ${String(masterPort)} 2`,
     `sentinel auth-user ${masterName} ${name}`,
     `sentinel auth-pass ${masterName} ${password}`,
@@ -131,30 +158,37 @@ async function startSentinel(place: {
     '',
   ];
   writeFileSync(file, lines.join('\n'), { mode: 0o600 });
-  const asker = new Redis({ port, password: sentinelPassword, lazyConnect: true });
-  asker.on('error', () => undefined);
+  return startChild({
+    name: 'sentinel',
+    command: binary,
+    args: [file, '--sentinel'],
+    env: {},
+    logFile: join(own, 'log'),
+    waitsFor: 'PING',
+    isReady: () => answersPing(port),
+  });
+}
+
+async function answersPing(port: number): Promise<boolean> {
+  const password = sentinelPassword;
+  const connection = new Redis({ port, password, lazyConnect: true, retryStrategy: () => null });
+  connection.on('error', () => undefined);
   try {
-    return await startChild({
-      name: 'sentinel',
-      command: binary,
-      args: [file, '--sentinel'],
-      env: {},
-      logFile: join(own, 'log'),
-      waitsFor: 'PING',
-      isReady: () =>
-        asker.ping().then(
-          () => true,
-          () => false,
-        ),
-    });
+    await connection.connect();
+    await connection.ping();
+    return true;
+  } catch {
+    return false;
   } finally {
-    asker.disconnect();
+    connection.disconnect();
   }
 }
 
 /** Knows both replicas and both other sentinels. */
-async function isComplete(asker: Redis): Promise<boolean> {
-  const answer = (await asker.call('SENTINEL', 'MASTER', masterName).catch(() => [])) as string[];
+async function isComplete(sentinel: Redis): Promise<boolean> {
+  const answer = (await sentinel
+    .call('SENTINEL', 'MASTER', masterName)
+    .catch(() => [])) as string[];
   const value = (name: string) => answer[answer.indexOf(name) + 1];
   return value('num-slaves') === '2' && value('num-other-sentinels') === '2';
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { activityStreamKey, newSessionId, type SessionId } from '@sallyport/shared';
+import { closeRedis, connectOrFail } from '@sallyport/shared/runtime';
 import type { Redis } from 'ioredis';
 import { grpcChecker, startExtauthz, type ExtauthzProcess } from '../../support/extauthz.js';
 import { checksOf, keyOf, writeSession } from '../../support/failure-rig.js';
@@ -99,6 +100,27 @@ describe('one primary, two replicas and three sentinels', () => {
     await denied(goes);
   });
 
+  it('lets a writer go on at the new primary, without a restart', async () => {
+    const writer = rig.connectWriter();
+    await connectOrFail(writer, 5_000);
+    const before = await rig.masterPort();
+    await writer.set('gateway:rl:one', '1', 'EX', 60);
+    await rig.failover();
+    await until(async () => (await rig.masterPort()) !== before);
+    await until(() =>
+      writer.set('gateway:rl:two', '2', 'EX', 60).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const promoted = await rig.master();
+    await until(async () => {
+      await writer.set('gateway:rl:three', '3', 'EX', 60).catch(() => undefined);
+      return (await promoted.exists('gateway:rl:three')) === 1;
+    });
+    await closeRedis(writer);
+  });
+
   it('says 503 and nothing else while the primary is dead, and recovers with the next one', async () => {
     const id = await remembered();
     const { pid } = service.child;
@@ -130,6 +152,8 @@ describe('one primary, two replicas and three sentinels', () => {
     await checks.remembered(id);
     await master.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await checks.turn(id, 503);
+    const writer = rig.connectWriter();
+    await expect(connectOrFail(writer, 300)).rejects.toThrow('Redis gave no answer');
     for (const sentinel of rig.sentinels) await sentinel.restart();
     await checks.turn(id, 200, [503]);
     await checks.remembered(id);
