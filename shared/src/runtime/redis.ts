@@ -199,6 +199,8 @@ function pause(milliseconds: number): Promise<void> {
 export async function closeRedis(redis: RedisConnection): Promise<void> {
   try {
     await redis.quit();
+    // QUIT leaves the failover detector's connections to the sentinels open, and the process with them.
+    if (redis instanceof Redis && redis.options.sentinels) redis.disconnect();
   } catch {
     redis.disconnect();
   }

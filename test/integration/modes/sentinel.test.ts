@@ -158,4 +158,10 @@ describe('one primary, two replicas and three sentinels', () => {
     await checks.turn(id, 200, [503]);
     await checks.remembered(id);
   });
+
+  it('ends on SIGTERM, its connections to the sentinels included', async () => {
+    await remembered();
+    process.kill(service.child.pid as number, 'SIGTERM');
+    await until(() => service.child.pid === undefined);
+  });
 });
