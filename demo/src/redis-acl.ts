@@ -7,7 +7,7 @@ export interface AclOptions {
   readonly passwords: { readonly extauthz: string; readonly sessionGateway: string };
   /** As `EXTAUTHZ_SESSION_KEY_PREFIX`. */
   readonly prefix?: string;
-  /** Lets both users ask for the slot map. */
+  /** Lets both users ask for the slot map, and follow a slot that is on its way. */
   readonly cluster?: boolean;
 }
 
@@ -23,7 +23,7 @@ export function redisAcl({ version, passwords, prefix, cluster }: AclOptions): s
 }
 
 function withSlotMap(line: string): string {
-  return line.startsWith('user default ') ? line : `${line} +cluster|slots +cluster|info`;
+  return line.startsWith('user default ') ? line : `${line} +cluster|slots +cluster|info +asking`;
 }
 
 function sha256(password: string): string {

@@ -93,7 +93,7 @@ const rules = {
     SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
     SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
   },
-  secrets: ['REDIS_PASSWORD', 'REDIS_URL'],
+  secrets: ['REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD', 'REDIS_URL'],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'REDIS_'],
   // The gateway's, often set for both services in one place.
   alsoKnown: ['REDIS_ADDR', 'SESSION_ABSOLUTE_TTL_SECONDS', 'REDIS_REVOCATION_ACKS'],

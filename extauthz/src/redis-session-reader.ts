@@ -1,4 +1,4 @@
-import { decodeSession, sessionFields, sessionKey } from '@sallyport/shared';
+import { decodeSession, sessionFields, sessionKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import type { SessionLookup } from './check.js';
 import { identityOf } from './identity.js';
@@ -10,6 +10,8 @@ import type { TimedLookup, TimedSessionReader } from './session-reader.js';
 
 export interface RedisSessionReaderOptions {
   readonly redis: RedisConnection;
+  /** Cluster: the slot's owner, asked directly so that a redirection is seen; undefined where unknown. */
+  readonly owner?: (handle: SessionHandle) => RedisConnection | undefined;
   readonly prefix: string;
   readonly breaker: Pick<Breaker, 'isOpen' | 'trip'>;
   readonly role: Pick<RedisRole, 'confirm' | 'vouches' | 'refused'>;
@@ -35,17 +37,46 @@ export function redisSessionReader(options: RedisSessionReaderOptions): TimedSes
       options.role.confirm();
       const key = sessionKey(options.prefix, handle);
       try {
-        const [values, remaining] = await Promise.all([
-          options.redis.hmget(key, ...sessionFields),
-          options.redis.pttl(key),
-        ]);
+        const { values, remaining, redirected } = await ask(options, handle, key);
         if (!options.role.vouches(options.now())) return answer(doubtful(options));
-        return lookupOf(values, remaining, sent, options, interner);
+        const result = lookupOf(values, remaining, sent, options, interner);
+        return redirected ? { ...result, redirected } : result;
       } catch (error) {
         return answer(failed(error, options));
       }
     },
   };
+}
+
+interface Fields {
+  readonly values: (string | null)[];
+  readonly remaining: number;
+  readonly redirected?: true;
+}
+
+async function fieldsOf(redis: RedisConnection, key: string): Promise<Fields> {
+  const [values, remaining] = await Promise.all([
+    redis.hmget(key, ...sessionFields),
+    redis.pttl(key),
+  ]);
+  return { values, remaining };
+}
+
+async function ask(
+  { redis, owner }: RedisSessionReaderOptions,
+  handle: SessionHandle,
+  key: string,
+): Promise<Fields> {
+  if (owner === undefined) return fieldsOf(redis, key);
+  const direct = owner(handle);
+  if (direct !== undefined) {
+    try {
+      return await fieldsOf(direct, key);
+    } catch (error) {
+      if (!/^(?:MOVED|ASK) /.test((error as Error).message)) throw error;
+    }
+  }
+  return { ...(await fieldsOf(redis, key)), redirected: true };
 }
 
 function lookupOf(

@@ -11,6 +11,8 @@ export interface TimedLookup {
   readonly lookup: SessionLookup;
   /** Until when a found session may be used without asking again: monotonic, ms. */
   readonly deadline: number;
+  /** Answered by another server than the one whose link would report a change: not to be kept. */
+  readonly redirected?: true;
 }
 
 /** Reads it from the store, every time. Never rejects. */

@@ -1,14 +1,14 @@
-import {
-  openRedisOnce,
-  type Logger,
-  type RedisConfig,
-  type RedisConnection,
-  type Registry,
-  type Unit,
+import type { SessionHandle } from '@sallyport/shared';
+import type {
+  Logger,
+  RedisConfig,
+  RedisConnection,
+  Registry,
+  Unit,
 } from '@sallyport/shared/runtime';
 import { cacheMetrics } from './cache/cache-metrics.js';
-import { cachedSessionReader } from './cache/cached-session-reader.js';
-import { invalidationLink } from './cache/invalidation-link.js';
+import { cacheTrust } from './cache/cache-trust.js';
+import { cachedSessionReader, type CachedSessionReader } from './cache/cached-session-reader.js';
 import type { Config } from './config.js';
 import type { Events } from './events.js';
 import { redisBreaker } from './redis-breaker.js';
@@ -46,8 +46,20 @@ export function sessionReading(world: {
     logger,
   });
   const { isReady } = role;
+  const links = {
+    prefix: config.keyPrefix,
+    onInvalidate: (handle: SessionHandle) => cached.invalidate(handle),
+    onFlush: () => cached.flush(),
+    now: monotonic,
+    logger,
+  };
+  const cache =
+    config.cacheEntries === 0
+      ? undefined
+      : cacheTrust({ redis, links, role, currentRedis, onError: events.redisError });
   const source = redisSessionReader({
     redis,
+    ...(cache?.owner && { owner: cache.owner }),
     prefix: config.keyPrefix,
     breaker,
     role,
@@ -55,31 +67,20 @@ export function sessionReading(world: {
     onError: events.redisError,
     onCorrupt: events.corruptRecord,
   });
-  // A Cluster has one link per primary to arm; until that is built, every check asks Redis.
-  if (config.cacheEntries === 0 || config.redis.mode === 'cluster') {
+  if (cache === undefined) {
     const find: SessionReader['find'] = async (handle) => (await source.read(handle)).lookup;
     return { reader: { find }, isReady, units: [role, breaker] };
   }
-  const link = invalidationLink({
-    open: () => openRedisOnce(currentRedis(), { command: 1000, connect: 1000 }),
-    prefix: config.keyPrefix,
-    onInvalidate: (handle) => cached.invalidate(handle),
-    onFlush: () => cached.flush(),
-    now: monotonic,
-    logger,
-  });
-  // The link proves that changes arrive, not that they are a primary's: it cannot ask for ROLE.
-  const isTrusted = (now: number): boolean => link.isTrusted(now) && role.vouched(now);
-  const cached = cachedSessionReader({
+  const cached: CachedSessionReader = cachedSessionReader({
     source,
     maxEntries: config.cacheEntries,
-    trust: { isTrusted, generation: link.generation },
+    trust: cache.trust,
     now: monotonic,
     events: cacheMetrics(registry, {
       size: () => cached.size(),
       negatives: () => cached.negatives(),
-      isTrusted: () => isTrusted(monotonic()),
+      isTrusted: () => cache.isTrusted(monotonic()),
     }),
   });
-  return { reader: cached, isReady, units: [role, breaker, link] };
+  return { reader: cached, isReady, units: [role, breaker, ...cache.units] };
 }

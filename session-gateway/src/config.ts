@@ -83,6 +83,7 @@ const rules = {
     'TOKEN_SEAL_KEYS',
     'INTERNAL_API_TOKENS',
     'REDIS_PASSWORD',
+    'REDIS_SENTINEL_PASSWORD',
     'REDIS_URL',
   ],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'IDP_', 'GATEWAY_', 'REDIS_', 'PERMISSION_SERVICE_'],

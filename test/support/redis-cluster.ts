@@ -35,3 +35,56 @@ export async function formCluster(
     );
   });
 }
+
+/** Which of the servers owns a slot. */
+export async function ownerOf(admins: readonly Redis[], slot: number): Promise<number> {
+  for (const [index, admin] of admins.entries()) {
+    if ((await slotsOf(admin)).some(([from, to]) => slot >= from && slot <= to)) return index;
+  }
+  throw new Error(`nobody owns slot ${String(slot)}`);
+}
+
+/** By the node's own line in CLUSTER NODES; a slot on its way has brackets and no range. */
+async function slotsOf(admin: Redis): Promise<(readonly [from: number, to: number])[]> {
+  const nodes = (await admin.cluster('NODES')) as string;
+  const lines = nodes.split('\n');
+  const own = lines.find((line) => line.includes('myself')) ?? '';
+  return own
+    .split(' ')
+    .slice(8)
+    .flatMap((text) => {
+      const [, from, to] = /^([0-9]+)(?:-([0-9]+))?$/.exec(text) ?? [];
+      return from === undefined ? [] : [[Number(from), Number(to ?? from)] as const];
+    });
+}
+
+interface Move {
+  readonly from: number;
+  readonly to: number;
+  readonly user: { readonly name: string; readonly password: string };
+  /** Done when the keys have gone and the slot has not. */
+  readonly between?: () => Promise<void>;
+}
+
+/** What `redis-cli --cluster reshard` does, for one slot. */
+export async function moveSlot(
+  { servers, admins }: { servers: readonly RedisProcess[]; admins: readonly Redis[] },
+  slot: number,
+  { from, to, user, between }: Move,
+): Promise<void> {
+  const [source, target] = [admins[from], admins[to]];
+  const port = servers[to]?.port;
+  if (source === undefined || target === undefined || port === undefined) return;
+  const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
+  await target.cluster('SETSLOT', slot, 'IMPORTING', sourceId);
+  await source.cluster('SETSLOT', slot, 'MIGRATING', targetId);
+  const keys = await source.cluster('GETKEYSINSLOT', slot, 1000);
+  const auth = ['AUTH2', user.name, user.password];
+  for (const key of keys) {
+    await source.call('MIGRATE', '127.0.0.1', port, key, 0, 5000, ...auth);
+  }
+  await between?.();
+  for (const admin of [target, source, ...admins]) {
+    await admin.cluster('SETSLOT', slot, 'NODE', targetId);
+  }
+}

@@ -3,10 +3,12 @@ import type { SessionLookup } from '../check.js';
 import type { SessionReader, TimedLookup, TimedSessionReader } from '../session-reader.js';
 import { SessionCache } from './session-cache.js';
 
-/** The part of the invalidation link that a read depends on. */
+/** What a read depends on: the link of the server that owns the session. */
 export interface Trust {
-  readonly isTrusted: (now: number) => boolean;
-  readonly generation: () => number;
+  readonly isTrusted: (now: number, handle: SessionHandle) => boolean;
+  readonly generation: (handle: SessionHandle) => number;
+  /** Asked when it is not trusted: whether anything known may have come by the link in doubt. */
+  readonly isFlushDue: (handle: SessionHandle) => boolean;
 }
 
 export interface CacheEvents {
@@ -61,7 +63,7 @@ export function cachedSessionReader(options: {
     const read: Read = {
       // Deferred by a microtask so that the read is registered before its first byte is written.
       lookup: Promise.resolve().then(() => source.read(handle)),
-      generation: trust.generation(),
+      generation: trust.generation(handle),
       dirty: false,
     };
     reads.set(handle, read);
@@ -70,7 +72,8 @@ export function cachedSessionReader(options: {
 
   const finish = (handle: SessionHandle, read: Read, answer: TimedLookup): void => {
     if (reads.get(handle) === read) reads.delete(handle);
-    if (read.dirty || read.generation !== trust.generation() || !trust.isTrusted(now())) return;
+    if (read.dirty || answer.redirected === true) return;
+    if (read.generation !== trust.generation(handle) || !trust.isTrusted(now(), handle)) return;
     if (answer.lookup.outcome === 'found') {
       const { session, identity } = answer.lookup;
       cache.set(handle, { outcome: 'found', session, identity, deadline: answer.deadline });
@@ -96,14 +99,15 @@ export function cachedSessionReader(options: {
 
   const joined = async (handle: SessionHandle, running: Read): Promise<SessionLookup> => {
     const answer = await running.lookup;
-    return isOutdated(running, answer) ? readThrough(handle) : answer.lookup;
+    const isOld = isOutdated(running, answer) || answer.redirected === true;
+    return isOld ? readThrough(handle) : answer.lookup;
   };
 
   return {
     find(handle) {
-      if (!trust.isTrusted(now())) {
+      if (!trust.isTrusted(now(), handle)) {
         // What is kept was reported by a link that is in doubt now.
-        if (cache.size + cache.negatives > 0) flush();
+        if (cache.size + cache.negatives > 0 && trust.isFlushDue(handle)) flush();
         // Nobody would mark it dirty, so nobody may join it either.
         return source.read(handle).then((answer) => answer.lookup);
       }
@@ -114,7 +118,9 @@ export function cachedSessionReader(options: {
       }
       events.miss();
       const running = reads.get(handle);
-      return running !== undefined && !running.dirty && running.generation === trust.generation()
+      return running !== undefined &&
+        !running.dirty &&
+        running.generation === trust.generation(handle)
         ? joined(handle, running)
         : readThrough(handle);
     },

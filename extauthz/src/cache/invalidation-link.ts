@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { parseSessionHandle, type SessionHandle } from '@sallyport/shared';
 import type { Logger, Unit } from '@sallyport/shared/runtime';
+import { runIdOf } from './authority.js';
 
 /** How often the link proves itself, and for how long one proof is good, ms (DESIGN §3). */
 const heartbeat = 250;
@@ -31,6 +32,10 @@ export interface InvalidationLink extends Unit {
   readonly isTrusted: (now: number) => boolean;
   /** Grows with every arming: knowledge does not outlive the link it came by. */
   readonly generation: () => number;
+  /** The `run_id` of the server that it is armed on. */
+  readonly server: () => string | undefined;
+  /** Closes a link that is armed on another server, for a new one. @param runId where sessions are read */
+  readonly keepOnlyIf: (runId: string) => void;
 }
 
 /**
@@ -38,7 +43,7 @@ export interface InvalidationLink extends Unit {
  * never re-armed: any close, error or late answer means flush, and a new connection from scratch.
  */
 export function invalidationLink(options: InvalidationLinkOptions): InvalidationLink {
-  let armed = false;
+  let armedOn: string | undefined;
   let lastProof = -Infinity;
   let generation = 0;
   let stopping = false;
@@ -64,8 +69,9 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
     // Reasons are reported by the data connection; this one has the same server behind it.
     redis.on('error', () => undefined);
     redis.on('messageBuffer', (_channel: Buffer, keys: unknown) => receive(options, keys));
+    let server: string;
     try {
-      await arm(redis, options.prefix);
+      server = await arm(redis, options.prefix);
     } catch (error) {
       redis.disconnect();
       const refused = /^(?:NOPERM|ERR) /.test((error as Error).message);
@@ -78,7 +84,7 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
       return refused ? refusedDelay : retryDelay;
     }
     generation += 1;
-    armed = true;
+    armedOn = server;
     const beat = (): void => {
       const sent = options.now();
       redis.ping().then(
@@ -96,7 +102,7 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
   const run = async (): Promise<void> => {
     while (!isStopping()) {
       const delay = await live();
-      armed = false;
+      armedOn = undefined;
       lastProof = -Infinity;
       options.onFlush();
       if (!isStopping()) await pause(delay);
@@ -105,8 +111,12 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
 
   return {
     name: 'invalidation link',
-    isTrusted: (now) => armed && now - lastProof < proofLifetime,
+    isTrusted: (now) => armedOn !== undefined && now - lastProof < proofLifetime,
     generation: () => generation,
+    server: () => armedOn,
+    keepOnlyIf: (runId) => {
+      if (armedOn !== undefined && armedOn !== runId) current?.disconnect();
+    },
     start: () => {
       finished = run();
       return Promise.resolve();
@@ -120,15 +130,17 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
   };
 }
 
-/** In this order: RESP2 refuses ROLE and CLIENT ID after SUBSCRIBE. */
-async function arm(redis: Redis, prefix: string): Promise<void> {
+/** In this order: RESP2 refuses ROLE, INFO and CLIENT ID after SUBSCRIBE. @returns the server's run_id */
+async function arm(redis: Redis, prefix: string): Promise<string> {
   await redis.connect();
   const [role] = (await redis.role()) as [string];
   // Behind a name with several servers this one may be a replica although the other connection is not.
   if (role !== 'master') throw new Error(`the link leads to a ${role}`);
+  const server = runIdOf(await redis.info('server'));
   const id = await redis.client('ID');
   await redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', 'PREFIX', prefix);
   await redis.subscribe(channel);
+  return server;
 }
 
 /** An array is the changed keys. Anything else, FLUSHALL's null first of all, is everything. */

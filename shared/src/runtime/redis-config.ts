@@ -5,12 +5,19 @@ import { flag, port, whole } from './env-types.js';
 
 /** How to reach Redis. One shape for both services. */
 export interface RedisConfig {
+  /** The server; with a Cluster some of its nodes, with Sentinel the sentinels. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  readonly mode: 'standalone' | 'cluster';
+  readonly mode: 'standalone' | 'cluster' | 'sentinel';
   readonly database: number;
   readonly username?: string;
   readonly password?: string;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** What the sentinels call the master, and who asks them. There in mode `sentinel`. */
+  readonly sentinel?: {
+    readonly master: string;
+    readonly username?: string;
+    readonly password?: string;
+  };
 }
 
 /** The variables of {@link RedisConfig}, to be spread into a service's schema. */
@@ -26,6 +33,10 @@ export const redisVariables = {
   REDIS_CLIENT_CERT: z.string().optional(),
   REDIS_CLIENT_KEY: z.string().optional(),
   REDIS_CLUSTER_NODES: z.string().optional(),
+  REDIS_SENTINELS: z.string().optional(),
+  REDIS_SENTINEL_MASTER: z.string().optional(),
+  REDIS_SENTINEL_USERNAME: z.string().optional(),
+  REDIS_SENTINEL_PASSWORD: z.string().optional(),
   REDIS_PLAINTEXT: z.enum(['acknowledged'], { error: 'may only be "acknowledged".' }).optional(),
 };
 
@@ -48,6 +59,7 @@ export function redisConfig(
   const problems: string[] = [];
   const url = parseUrl(env.REDIS_URL, problems);
   const nodes = parseNodes(env, url, problems);
+  const sentinel = parseSentinel(env, problems);
   const usesTls = env.REDIS_TLS || url?.protocol === 'rediss:';
   const tls = usesTls ? readTls(env, problems) : undefined;
   const beyondLoopback = nodes.find((node) => !isLoopback(node.host));
@@ -63,12 +75,47 @@ export function redisConfig(
   return {
     config: {
       nodes,
-      mode: env.REDIS_CLUSTER_NODES === undefined ? 'standalone' : 'cluster',
+      mode: modeOf(env),
       database: url && url.pathname.length > 1 ? Number(url.pathname.slice(1)) : env.REDIS_DATABASE,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(tls === undefined ? {} : { tls }),
+      ...(sentinel === undefined ? {} : { sentinel }),
     },
+  };
+}
+
+function modeOf(env: RedisVariables): RedisConfig['mode'] {
+  if (env.REDIS_SENTINELS !== undefined) return 'sentinel';
+  return env.REDIS_CLUSTER_NODES === undefined ? 'standalone' : 'cluster';
+}
+
+function parseSentinel(env: RedisVariables, problems: string[]): RedisConfig['sentinel'] {
+  const master = env.REDIS_SENTINEL_MASTER;
+  const { REDIS_SENTINEL_USERNAME: username, REDIS_SENTINEL_PASSWORD: password } = env;
+  if (env.REDIS_SENTINELS === undefined) {
+    if (master !== undefined) {
+      problems.push(
+        'REDIS_SENTINEL_MASTER: goes together with REDIS_SENTINELS. Set both or neither.',
+      );
+    }
+    return undefined;
+  }
+  for (const other of ['REDIS_URL', 'REDIS_CLUSTER_NODES'] as const) {
+    if (env[other] !== undefined) {
+      problems.push(`REDIS_SENTINELS: says another place than ${other}. Set one of them.`);
+    }
+  }
+  if (master === undefined) {
+    problems.push(
+      'REDIS_SENTINEL_MASTER: is required with REDIS_SENTINELS: the master’s name there.',
+    );
+    return undefined;
+  }
+  return {
+    master,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
   };
 }
 
@@ -106,17 +153,28 @@ function parseNodes(
   url: URL | undefined,
   problems: string[],
 ): { host: string; port: number }[] {
-  if (env.REDIS_CLUSTER_NODES === undefined) {
-    return [
-      url
-        ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 6379) }
-        : { host: env.REDIS_HOST, port: env.REDIS_PORT },
-    ];
+  if (env.REDIS_SENTINELS !== undefined) {
+    return parseList('REDIS_SENTINELS', env.REDIS_SENTINELS, problems);
   }
-  return env.REDIS_CLUSTER_NODES.split(',').flatMap((text) => {
+  if (env.REDIS_CLUSTER_NODES !== undefined) {
+    return parseList('REDIS_CLUSTER_NODES', env.REDIS_CLUSTER_NODES, problems);
+  }
+  return [
+    url
+      ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 6379) }
+      : { host: env.REDIS_HOST, port: env.REDIS_PORT },
+  ];
+}
+
+function parseList(
+  name: string,
+  list: string,
+  problems: string[],
+): { host: string; port: number }[] {
+  return list.split(',').flatMap((text) => {
     const [, host, digits] = /^\s*([^\s,]+):([0-9]{1,5})\s*$/.exec(text) ?? [];
     if (host === undefined || digits === undefined || Number(digits) > 65535) {
-      problems.push('REDIS_CLUSTER_NODES: must be a comma-separated list of host:port.');
+      problems.push(`${name}: must be a comma-separated list of host:port.`);
       return [];
     }
     return [{ host: host.replace(/^\[|\]$/g, ''), port: Number(digits) }];

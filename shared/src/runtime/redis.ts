@@ -5,6 +5,8 @@ import type { RedisConfig } from './redis-config.js';
 export type RedisConnection = Redis | Cluster;
 
 const retryInterval = 100;
+/** How often a Cluster is asked who owns which slot, ms: a reader that only hits memory meets no MOVED. */
+const slotsRefreshInterval = 1_000;
 
 export interface RedisTuning {
   /** How long one command may take before its caller is told it cannot know, ms. */
@@ -44,8 +46,9 @@ export function createRedis(
           enableReadyCheck: false,
           lazyConnect: true,
           clusterRetryStrategy: retryDelay,
+          slotsRefreshInterval,
         })
-      : renewing({ ...options, ...config.nodes[0] }, config, current, logger);
+      : renewing({ ...options, ...placeOf(config) }, config, current, logger);
   logLinkState(redis, logger);
   return redis;
 }
@@ -69,7 +72,7 @@ function renewing(
     const isNewUser = next.username !== used.username || next.password !== used.password;
     // ioredis reads its options at every connect; undefined also takes back what was set.
     const { username, password, tls } = next;
-    Object.assign(redis.options, next.nodes[0], { username, password, tls });
+    Object.assign(redis.options, placeOf(next), { username, password, tls });
     used = next;
     if (isNewUser) logger.info('redis: the credential has changed');
     return isNewUser;
@@ -81,9 +84,11 @@ function renewing(
       return retryDelay(attempt);
     },
     reconnectOnError: ({ message }) =>
-      /^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) &&
-      performance.now() - renewedAt >= renewalInterval &&
-      renew(),
+      // A demoted master keeps its connections if the sentinel could not close them.
+      (initial.mode === 'sentinel' && message.startsWith('READONLY ')) ||
+      (/^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) &&
+        performance.now() - renewedAt >= renewalInterval &&
+        renew()),
   });
   return redis;
 }
@@ -95,10 +100,31 @@ function renewing(
 export function openRedisOnce(config: RedisConfig, timeouts: RedisTuning): Redis {
   return new Redis({
     ...redisOptions(config, timeouts),
-    ...config.nodes[0],
+    ...placeOf(config),
+    // The detector's own connections to the sentinels would outlive this one.
+    failoverDetector: false,
+    sentinelRetryStrategy: () => null,
     retryStrategy: () => null,
     autoResubscribe: false,
   });
+}
+
+/** Where the server is, or who knows. */
+function placeOf({ nodes, sentinel, tls }: RedisConfig): RedisOptions {
+  if (sentinel === undefined) return { ...nodes[0] };
+  const { master, username, password } = sentinel;
+  return {
+    sentinels: [...nodes],
+    name: master,
+    role: 'master',
+    failoverDetector: true,
+    sentinelRetryStrategy: retryDelay,
+    sentinelReconnectStrategy: retryDelay,
+    sentinelCommandTimeout: 1_000,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(tls === undefined ? {} : { sentinelTLS: { ...tls }, enableTLSForSentinelMode: true }),
+  };
 }
 
 function redisOptions(config: RedisConfig, timeouts: RedisTuning): RedisOptions {
@@ -155,7 +181,8 @@ export async function connectOrFail(redis: RedisConnection, patience: number): P
   let lastReason = 'no answer';
   const remember = (error: Error): void => void (lastReason = error.message);
   redis.on('error', remember);
-  await redis.connect().catch(remember);
+  // With all sentinels away `connect` tries for ever; the patience is this function's.
+  await Promise.race([redis.connect().catch(remember), pause(retryInterval)]);
   for (let waited = 0; waited < patience; waited += retryInterval) {
     try {
       await redis.ping();
@@ -163,17 +190,23 @@ export async function connectOrFail(redis: RedisConnection, patience: number): P
       return;
     } catch (error) {
       if (redis.status === 'ready') remember(error as Error);
-      await new Promise((resolve) => setTimeout(resolve, retryInterval));
+      await pause(retryInterval);
     }
   }
   redis.disconnect();
   throw new Error(`Redis gave no answer for ${patience / 1000} s: ${lastReason}`);
 }
 
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 /** Closes after the commands under way, or at once when there is no link. */
 export async function closeRedis(redis: RedisConnection): Promise<void> {
   try {
     await redis.quit();
+    // QUIT leaves the failover detector's connections to the sentinels open, and the process with them.
+    if (redis instanceof Redis && redis.options.sentinels) redis.disconnect();
   } catch {
     redis.disconnect();
   }

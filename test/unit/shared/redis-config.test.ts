@@ -41,7 +41,58 @@ describe('redisConfig', () => {
     });
   });
 
+  it('reads the sentinels, the master’s name and who asks them', () => {
+    const env = {
+      REDIS_SENTINELS: '127.0.0.1:26379,localhost:26380',
+      REDIS_SENTINEL_MASTER: 'sessions',
+      REDIS_SENTINEL_USERNAME: 'asker',
+      REDIS_SENTINEL_PASSWORD: 'secret',
+      REDIS_USERNAME: 'extauthz',
+    };
+    expect(configOf(env)).toEqual({
+      config: {
+        mode: 'sentinel',
+        nodes: [
+          { host: '127.0.0.1', port: 26379 },
+          { host: 'localhost', port: 26380 },
+        ],
+        sentinel: { master: 'sessions', username: 'asker', password: 'secret' },
+        database: 0,
+        username: 'extauthz',
+      },
+    });
+  });
+
   it.each<[string, Record<string, string>, RegExp]>([
+    [
+      'a master without sentinels',
+      { REDIS_SENTINEL_MASTER: 'm' },
+      /^REDIS_SENTINEL_MASTER: goes together/,
+    ],
+    [
+      'sentinels without a master',
+      { REDIS_SENTINELS: 'localhost:1' },
+      /^REDIS_SENTINEL_MASTER: is required/,
+    ],
+    [
+      'sentinels without a port',
+      { REDIS_SENTINELS: 'localhost', REDIS_SENTINEL_MASTER: 'm' },
+      /^REDIS_SENTINELS: must be/,
+    ],
+    [
+      'sentinels beside a Cluster',
+      {
+        REDIS_SENTINELS: 'localhost:1',
+        REDIS_SENTINEL_MASTER: 'm',
+        REDIS_CLUSTER_NODES: 'localhost:2',
+      },
+      /^REDIS_SENTINELS: says another place than REDIS_CLUSTER_NODES/,
+    ],
+    [
+      'plain text to a far sentinel',
+      { REDIS_SENTINELS: 'far:1', REDIS_SENTINEL_MASTER: 'm' },
+      /^REDIS_TLS: far/,
+    ],
     [
       'plain text to another machine',
       { REDIS_HOST: 'redis.internal' },
