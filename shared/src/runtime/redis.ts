@@ -46,11 +46,20 @@ export function createRedis(
           enableReadyCheck: false,
           lazyConnect: true,
           clusterRetryStrategy: retryDelay,
-          slotsRefreshInterval,
+          slotsRefreshInterval: 0,
         })
       : renewing({ ...options, ...placeOf(config) }, config, current, logger);
+  if (redis instanceof Cluster) refreshSlots(redis);
   logLinkState(redis, logger);
   return redis;
+}
+
+/** ioredis's own timer goes on for ever, and the process with it, if QUIT crosses a refresh (5.11.1). */
+function refreshSlots(cluster: Cluster): void {
+  const timer = setInterval(() => {
+    if (cluster.status === 'ready') cluster.refreshSlotsCache();
+  }, slotsRefreshInterval).unref();
+  cluster.once('end', () => clearInterval(timer));
 }
 
 /** No more often than this are the files read because Redis refused a command, ms. */

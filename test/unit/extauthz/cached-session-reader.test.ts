@@ -80,58 +80,6 @@ describe('cachedSessionReader', () => {
     expect(store.reads).toBe(1);
   });
 
-  it('trusts each handle by itself, and keeps the others while one is in doubt', async () => {
-    const [here, there] = [handle, sessionHandle(newSessionId(), 'hashed')];
-    const doubted = new Set<string>();
-    const ignore = (): void => undefined;
-    let due = 1;
-    reader = cachedSessionReader({
-      source: store,
-      maxEntries: 100,
-      trust: {
-        isTrusted: (_now, asked) => !doubted.has(asked),
-        generation: (asked) => (asked === here ? 1 : 2),
-        isFlushDue: () => (due -= 1) >= 0,
-      },
-      now: () => time,
-      events: { hit: ignore, miss: ignore, crossed: ignore, flush: ignore },
-    });
-    doubted.add(there);
-    const first = reader.find(there);
-    await store.reply(found());
-    await first;
-    await learn(found());
-    expect(reader.size()).toBe(1);
-    // The first doubt drops everything, the next ones of the same link nothing.
-    void reader.find(there);
-    expect(reader.size()).toBe(0);
-    await store.reply(found());
-    await learn(found());
-    void reader.find(there);
-    expect(reader.size()).toBe(1);
-    expect(reader.find(here)).toMatchObject({ outcome: 'found' });
-  });
-
-  it('neither keeps nor shares what another server than the owner answered', async () => {
-    let reads = 0;
-    const ignore = (): void => undefined;
-    const redirecting = cachedSessionReader({
-      source: {
-        read: () => {
-          reads += 1;
-          return Promise.resolve({ lookup: found(), deadline: 10_000, redirected: true });
-        },
-      },
-      maxEntries: 100,
-      trust: { isTrusted: () => true, generation: () => 1, isFlushDue: () => true },
-      now: () => time,
-      events: { hit: ignore, miss: ignore, crossed: ignore, flush: ignore },
-    });
-    await Promise.all([redirecting.find(handle), redirecting.find(handle)]);
-    expect(reads).toBe(2);
-    expect(redirecting.size()).toBe(0);
-  });
-
   it('forgets a session as soon as it is invalidated', async () => {
     await learn(found());
     reader.invalidate(handle);
