@@ -1,4 +1,9 @@
-import { identityHeaders, isGatewayCookie, withoutCookies } from '@sallyport/shared';
+import {
+  gatewayCookiePrefix,
+  identityHeaders,
+  isGatewayCookie,
+  withoutCookies,
+} from '@sallyport/shared';
 import { isBearer } from './credential.js';
 import type { Allow, Deny } from './decision.js';
 import { denial, type Denial } from './denial.js';
@@ -42,7 +47,9 @@ export function credentialChanges(
 ): CredentialChanges {
   const bearer = isBearer(facts.authorization);
   if (facts.cookie === undefined) return bearer ? withoutBearer : unchanged;
-  const rest = withoutCookies(facts.cookie, (name) => isGatewayCookie(name, cookieName));
+  const rest = withoutCookies(facts.cookie, gatewayCookiePrefix, (name) =>
+    isGatewayCookie(name, cookieName),
+  );
   if (rest === undefined) return bearer ? withoutBoth : withoutCookie;
   const { remove } = bearer ? withoutBearer : unchanged;
   return { cookie: rest === facts.cookie ? undefined : rest, remove };

@@ -20,22 +20,41 @@ export interface RequestFacts {
 
 /** The inbound headers a decision or its answer reads, an explicit list (TRUST §3, row 30). */
 export interface InboundHeaders {
-  cookie?: string;
-  authorization?: string;
-  origin?: string;
-  accept?: string;
-  'sec-fetch-site'?: string;
-  'sec-fetch-mode'?: string;
-  'sec-fetch-dest'?: string;
-  'sec-fetch-user'?: string;
-  'x-requested-with'?: string;
-  'access-control-request-method'?: string;
-  'x-request-id'?: string;
-  traceparent?: string;
+  cookie?: string | undefined;
+  authorization?: string | undefined;
+  origin?: string | undefined;
+  accept?: string | undefined;
+  'sec-fetch-site'?: string | undefined;
+  'sec-fetch-mode'?: string | undefined;
+  'sec-fetch-dest'?: string | undefined;
+  'sec-fetch-user'?: string | undefined;
+  'x-requested-with'?: string | undefined;
+  'access-control-request-method'?: string | undefined;
+  'x-request-id'?: string | undefined;
+  traceparent?: string | undefined;
   imitatesIdentity?: boolean;
 }
 
-type Name = Exclude<keyof InboundHeaders, 'imitatesIdentity'>;
+/** None yet. Every field is there from the start: one shape for all, and no store by a computed name. */
+export function noHeaders(): InboundHeaders {
+  return {
+    cookie: undefined,
+    authorization: undefined,
+    origin: undefined,
+    accept: undefined,
+    'sec-fetch-site': undefined,
+    'sec-fetch-mode': undefined,
+    'sec-fetch-dest': undefined,
+    'sec-fetch-user': undefined,
+    'x-requested-with': undefined,
+    'access-control-request-method': undefined,
+    'x-request-id': undefined,
+    traceparent: undefined,
+    imitatesIdentity: false,
+  };
+}
+
+export type DecisiveHeader = Exclude<keyof InboundHeaders, 'imitatesIdentity'>;
 
 /** The names of `InboundHeaders`: both transports pick their lines by this list. */
 export const decisiveHeaders = [
@@ -51,7 +70,7 @@ export const decisiveHeaders = [
   'access-control-request-method',
   'x-request-id',
   'traceparent',
-] as const satisfies readonly Name[];
+] as const satisfies readonly DecisiveHeader[];
 
 const identityNames = new Set<string>(inboundHeadersToStrip);
 const longestIdentityName = Math.max(...inboundHeadersToStrip.map((name) => name.length));
@@ -59,46 +78,73 @@ const longestIdentityName = Math.max(...inboundHeadersToStrip.map((name) => name
 /**
  * Takes one header line in. Repeated lines are joined by a comma, as Envoy joins them for gRPC, so
  * that both transports see one text and neither drops a duplicate.
+ *
+ * By length first: most headers of most requests are none of these, and are done with one compare.
  * @param name lower case
  */
 export function takeHeader(headers: InboundHeaders, name: string, value: string): void {
-  if (isDecisive(name)) {
-    const before = headers[name];
-    headers[name] = before === undefined ? value : `${before},${value}`;
-  } else if (
-    name.length <= longestIdentityName &&
-    name.includes('_') &&
-    identityNames.has(name.replaceAll('_', '-'))
-  ) {
-    headers.imitatesIdentity = true;
-  }
-}
-
-/** By length first: most headers of most requests are none of these, and are done with one compare. */
-function isDecisive(name: string): name is Name {
   switch (name.length) {
     case 6:
-      return name === 'cookie' || name === 'origin' || name === 'accept';
+      if (name === 'cookie') headers.cookie = joined(headers.cookie, value);
+      else if (name === 'accept') headers.accept = joined(headers.accept, value);
+      else if (name === 'origin') headers.origin = joined(headers.origin, value);
+      return;
     case 11:
-      return name === 'traceparent';
-    case 12:
-      return name === 'x-request-id';
-    case 13:
-      return name === 'authorization';
+      if (name === 'traceparent') headers.traceparent = joined(headers.traceparent, value);
+      return;
     case 14:
-      return (
-        name === 'sec-fetch-site' ||
-        name === 'sec-fetch-mode' ||
-        name === 'sec-fetch-dest' ||
-        name === 'sec-fetch-user'
-      );
+      if (takeFetchMetadata(headers, name, value)) return;
+      break;
     case 16:
-      return name === 'x-requested-with';
+      if (name === 'x-requested-with') {
+        headers['x-requested-with'] = joined(headers['x-requested-with'], value);
+      }
+      return;
     case 29:
-      return name === 'access-control-request-method';
+      if (name === 'access-control-request-method') {
+        const before = headers['access-control-request-method'];
+        headers['access-control-request-method'] = joined(before, value);
+      }
+      return;
+    case 12:
+      if (name === 'x-request-id') {
+        headers['x-request-id'] = joined(headers['x-request-id'], value);
+        return;
+      }
+      break;
+    case 13:
+      if (name === 'authorization') {
+        headers.authorization = joined(headers.authorization, value);
+        return;
+      }
+      break;
+  }
+  if (isImitation(name)) headers.imitatesIdentity = true;
+}
+
+function takeFetchMetadata(headers: InboundHeaders, name: string, value: string): boolean {
+  switch (name) {
+    case 'sec-fetch-site':
+    case 'sec-fetch-mode':
+    case 'sec-fetch-dest':
+    case 'sec-fetch-user':
+      headers[name] = joined(headers[name], value);
+      return true;
     default:
       return false;
   }
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before},${value}`;
+}
+
+function isImitation(name: string): boolean {
+  return (
+    name.length <= longestIdentityName &&
+    name.includes('_') &&
+    identityNames.has(name.replaceAll('_', '-'))
+  );
 }
 
 export function requestFacts(

@@ -45,27 +45,37 @@ export function readCookie(header: string | undefined, name: string): CookieRead
 /**
  * The header without any pair whose name `isOurs`, every other pair untouched byte for byte;
  * undefined when nothing is left. A pair that carries such a name behind a comma goes as a whole.
+ * @param prefix what every name that is ours begins with: other pairs are passed over by it
  */
 export function withoutCookies(
   header: string,
+  prefix: string,
   isOurs: (name: string) => boolean,
 ): string | undefined {
+  if (!header.includes(prefix)) return header;
   let rest: string | undefined;
   let taken = false;
+  // Where the run of kept pairs under way begins: it is cut out in one piece.
+  let kept = 0;
   for (let start = 0; start <= header.length;) {
     const semicolon = header.indexOf(';', start);
     const end = semicolon === -1 ? header.length : semicolon;
-    if (holdsOurs(header, start, end, isOurs)) taken = true;
-    else {
-      const pair = header.slice(start, end);
-      rest = rest === undefined ? pair : `${rest};${pair}`;
+    if (holdsOurs(header, start, end, prefix, isOurs)) {
+      taken = true;
+      if (start > kept) rest = append(rest, header.slice(kept, start - 1));
+      kept = end + 1;
     }
     start = end + 1;
   }
   if (!taken) return header;
+  if (kept <= header.length) rest = append(rest, header.slice(kept));
   // RFC 9113 §8.2.1: a field value neither begins nor ends with a blank.
   const trimmed = trimBlanks(rest ?? '');
   return trimmed === '' ? undefined : trimmed;
+}
+
+function append(rest: string | undefined, pairs: string): string {
+  return rest === undefined ? pairs : `${rest};${pairs}`;
 }
 
 /** Whether one of the comma-separated parts between the bounds has a name of ours. */
@@ -73,20 +83,22 @@ function holdsOurs(
   header: string,
   start: number,
   end: number,
+  prefix: string,
   isOurs: (name: string) => boolean,
 ): boolean {
   for (let at = start; at <= end;) {
-    let nameEnd = -1;
-    let stop = at;
-    for (; stop < end; stop += 1) {
-      const code = header.charCodeAt(stop);
-      if (code === 0x2c) break;
-      if (code === 0x3d && nameEnd === -1) nameEnd = stop;
-    }
-    if (isOurs(trimBlanks(header.slice(at, nameEnd === -1 ? stop : nameEnd)))) return true;
+    const comma = header.indexOf(',', at);
+    const stop = comma === -1 || comma > end ? end : comma;
+    const name = skipBlanks(header, at);
+    if (header.startsWith(prefix, name) && isOurs(nameIn(header, name, stop))) return true;
     at = stop + 1;
   }
   return false;
+}
+
+function nameIn(header: string, start: number, stop: number): string {
+  const equals = header.indexOf('=', start);
+  return trimBlanks(header.slice(start, equals === -1 || equals > stop ? stop : equals));
 }
 
 /** Space and tab only: what `trim` takes beyond them belongs to the value. */

@@ -25,6 +25,9 @@ export function readSessionCookie(header: string | undefined, name: string): Ses
   return id === undefined ? { outcome: 'malformed' } : { outcome: 'one', id };
 }
 
+/** What the name of every cookie of ours begins with (RFC 6265bis §4.1.3.2). */
+export const gatewayCookiePrefix = '__Host-';
+
 /** Whether a cookie belongs to the gateway: no upstream may see it. */
 export function isGatewayCookie(name: string, sessionCookieName: string): boolean {
   return (

@@ -1,4 +1,5 @@
-import { hash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { sessionIdHash } from './session-id-hash.js';
 
 /** Which lane a session's credential travels in: a `browser` session only in the cookie, the others only as bearer. */
 export const sessionKinds = ['browser', 'native', 'service'] as const;
@@ -44,7 +45,7 @@ export function parseSessionId(text: string): SessionId | undefined {
 /** The id's form in keys: base64url(SHA-256(id)), or the id itself in the `raw` form. */
 export function sessionHandle(id: SessionId, form: SessionKeyForm): SessionHandle {
   if (form === 'raw') return id as string as SessionHandle;
-  return hash('sha256', id, 'base64url') as SessionHandle;
+  return sessionIdHash(id) as SessionHandle;
 }
 
 /** The text as a handle (of either form: both have the id's grammar), or undefined. */

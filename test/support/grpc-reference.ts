@@ -6,9 +6,9 @@ import protobuf from 'protobufjs';
 import { denialOf, upstreamChanges, type AnswerSettings } from '../../extauthz/src/answer.js';
 import type { Decision } from '../../extauthz/src/decision.js';
 import {
+  noHeaders,
   requestFacts,
   takeHeader,
-  type InboundHeaders,
   type RequestFacts,
 } from '../../extauthz/src/request-facts.js';
 import type { CheckRequest, CheckResponse, HeaderValueOption } from './grpc-messages.js';
@@ -28,7 +28,7 @@ export const checkMethod = (
 export function referenceFacts(message: CheckRequest, cookieName: string): RequestFacts | string {
   const http = message.attributes?.request?.http;
   if (http === undefined || http === null) return 'no HTTP request';
-  const headers: InboundHeaders = {};
+  const headers = noHeaders();
   for (const [name, value] of Object.entries(http.headers ?? {})) {
     takeHeader(headers, lowerAscii(name), value);
   }

@@ -1,5 +1,5 @@
 import { inboundHeadersToStrip } from '@sallyport/shared';
-import { decisiveHeaders, takeHeader, type InboundHeaders } from '../request-facts.js';
+import { decisiveHeaders, noHeaders, takeHeader, type InboundHeaders } from '../request-facts.js';
 
 /** Lengths of the names that a decision looks at: most names need not be lower-cased at all. */
 const lengths: boolean[] = [];
@@ -7,7 +7,7 @@ for (const { length } of [...decisiveHeaders, ...inboundHeadersToStrip]) lengths
 
 /** From the raw lines: Node's own view drops a repeated Authorization silently. */
 export function inboundHeaders(raw: readonly string[]): InboundHeaders {
-  const headers: InboundHeaders = {};
+  const headers = noHeaders();
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? '';
     if (lengths[name.length] === true) {

@@ -1,6 +1,8 @@
 import {
+  noHeaders,
   requestFacts,
   takeHeader,
+  type DecisiveHeader,
   type InboundHeaders,
   type RequestFacts,
 } from '../../request-facts.js';
@@ -30,7 +32,7 @@ const field = { method: 2, headers: 3, path: 4, lastKnown: 6 } as const;
  * field counts, repeated messages are merged as the encoding guide says.
  */
 export function decodeCheckRequest(bytes: Buffer, cookieName: string): RequestFacts | CheckRefusal {
-  const http: HttpParts = { present: false, method: '', path: '', headers: {} };
+  const http: HttpParts = { present: false, method: '', path: '', headers: noHeaders() };
   if (!descend(new Wire(bytes), bytes.length, 0, http)) return 'not a CheckRequest';
   if (!http.present) return 'no HTTP request';
   return requestFacts(http.method, http.path, http.headers, cookieName);
@@ -113,7 +115,11 @@ function readHeader(wire: Wire, end: number, headers: InboundHeaders): boolean {
   const value = wire.text(valueStart, valueEnd);
   if (value === undefined) return false;
   // A map holds a key once, and the last entry is it; `takeHeader` would join the two.
-  if (Object.hasOwn(headers, name)) Reflect.deleteProperty(headers, name);
+  if (isTaken(headers, name)) headers[name] = undefined;
   takeHeader(headers, name, value);
   return true;
+}
+
+function isTaken(headers: InboundHeaders, name: string): name is DecisiveHeader {
+  return headers[name as DecisiveHeader] !== undefined;
 }
