@@ -9,6 +9,10 @@ const permissionDenied = 7;
 /** HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD */
 const overwriteIfExistsOrAdd = 2;
 
+/** Tags of length-delimited fields: `number << 3 | 2`. */
+const firstTag = (1 << 3) | 2;
+const secondTag = (2 << 3) | 2;
+const headerTag = secondTag;
 const okTag = (3 << 3) | 2;
 const metadataTag = (4 << 3) | 2;
 /** CheckResponse.status of an allow: present and empty, google.rpc.Code OK. */
@@ -47,16 +51,15 @@ function identityBytes({ identity, session }: Allow): Uint8Array {
   return encoded;
 }
 
-const known = new Map<string, Buffer>();
+const rules = new Map<string, Buffer>();
 
-/** Parts from small fixed sets: names to remove, ids of rules. */
-function remembered(key: string, make: () => Buffer): Buffer {
-  let bytes = known.get(key);
+function ruleEntry(rule: string): Buffer {
+  let bytes = rules.get(rule);
   if (bytes === undefined) {
     // Rules come from files that are reloaded.
-    if (known.size > 4096) known.clear();
-    bytes = make();
-    known.set(key, bytes);
+    if (rules.size > 4096) rules.clear();
+    bytes = metadataEntry('rule', rule);
+    rules.set(rule, bytes);
   }
   return bytes;
 }
@@ -72,36 +75,75 @@ const removal = (names: readonly string[]): Buffer => {
   return bytes;
 };
 
+/** Every option but its lengths and its value is the same for every Cookie header. */
+const cookieName = textField(1, 'cookie');
+const cookieEnd = Buffer.concat([numberField(3, overwriteIfExistsOrAdd), numberField(4, 1)]);
+
+/** As `option(2, 'cookie', …)` would be, but written in place: most allows rewrite a cookie. */
+class CookieOption {
+  readonly length: number;
+  readonly #value: string;
+  readonly #valueLength: number;
+  readonly #headerLength: number;
+  readonly #optionLength: number;
+
+  constructor(value: string) {
+    this.#value = value;
+    this.#valueLength = Buffer.byteLength(value, 'utf8');
+    this.#headerLength = cookieName.length + fieldSize(this.#valueLength);
+    this.#optionLength = fieldSize(this.#headerLength) + cookieEnd.length;
+    this.length = fieldSize(this.#optionLength);
+  }
+
+  /** @returns where it ends */
+  write(target: Buffer, start: number): number {
+    target[start] = headerTag;
+    let at = putVarint(target, start + 1, this.#optionLength);
+    target[at] = firstTag;
+    at = putVarint(target, at + 1, this.#headerLength);
+    target.set(cookieName, at);
+    at += cookieName.length;
+    target[at] = secondTag;
+    at = putVarint(target, at + 1, this.#valueLength);
+    at += target.write(this.#value, at, 'utf8');
+    target.set(cookieEnd, at);
+    return at + cookieEnd.length;
+  }
+}
+
+/** Bytes of a length-delimited field with a number below 16. */
+function fieldSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
 /** An allow: the session's prepared bytes, and what this request's credentials become. */
 export function encodeAllow(
   allow: Allow,
   changes: CredentialChanges,
   extras: readonly (readonly [name: string, value: string])[] = [],
 ): Buffer {
-  const { rule } = allow;
   const identity = identityBytes(allow);
-  const headersEnd = prefix + new DataView(identity.buffer, identity.byteOffset).getUint32(0);
-  const rewritten = changes.cookie === undefined ? nothing : option(2, 'cookie', changes.cookie);
-  const cookie =
+  const headersEnd = prefix + headersLength(identity);
+  const extra =
     extras.length === 0
-      ? rewritten
-      : Buffer.concat([...extras.map(([name, value]) => option(2, name, value)), rewritten]);
+      ? nothing
+      : Buffer.concat(extras.map(([name, value]) => option(2, name, value)));
+  const cookie = changes.cookie === undefined ? undefined : new CookieOption(changes.cookie);
   const removed = removal(changes.remove);
-  const ruled = remembered(`rule ${rule}`, () => metadataEntry('rule', rule));
-  const okLength = headersEnd - prefix + cookie.length + removed.length;
+  const ruled = ruleEntry(allow.rule);
+  const okLength = headersEnd - prefix + extra.length + (cookie?.length ?? 0) + removed.length;
   const metadataLength = identity.length - headersEnd + ruled.length;
   const bytes = Buffer.allocUnsafe(
-    allowStatus.length +
-      (1 + varintSize(okLength) + okLength) +
-      (1 + varintSize(metadataLength) + metadataLength),
+    allowStatus.length + fieldSize(okLength) + fieldSize(metadataLength),
   );
   bytes.set(allowStatus, 0);
   bytes[2] = okTag;
   let at = putVarint(bytes, 3, okLength);
   bytes.set(identity.subarray(prefix, headersEnd), at);
   at += headersEnd - prefix;
-  bytes.set(cookie, at);
-  at += cookie.length;
+  bytes.set(extra, at);
+  at += extra.length;
+  if (cookie !== undefined) at = cookie.write(bytes, at);
   bytes.set(removed, at);
   at += removed.length;
   bytes[at] = metadataTag;
@@ -109,6 +151,15 @@ export function encodeAllow(
   bytes.set(identity.subarray(headersEnd), at);
   bytes.set(ruled, at + identity.length - headersEnd);
   return bytes;
+}
+
+function headersLength(identity: Uint8Array): number {
+  return (
+    ((identity[0] ?? 0) << 24) |
+    ((identity[1] ?? 0) << 16) |
+    ((identity[2] ?? 0) << 8) |
+    (identity[3] ?? 0)
+  );
 }
 
 const denials = new WeakMap<Denial, Buffer>();
