@@ -20,9 +20,20 @@ export function writeAllow(
   for (const [name, value] of extraHeaders(allow, answers)) head.push(name, value);
   if (cookie !== undefined) head.push('cookie', cookie);
   if (remove.length > 0) head.push('x-envoy-auth-headers-to-remove', remove.join(','));
-  response.sendDate = false;
+  spareHeaders(response);
   response.writeHead(200, head);
   response.end();
+}
+
+/**
+ * Leaves out what says nothing: the date, and on HTTP/1.1 "Connection: keep-alive" with its timeout
+ * (RFC 9112 §9.3: a connection persists unless it is said to close). Envoy would parse them per check.
+ */
+function spareHeaders(response: ServerResponse): void {
+  response.sendDate = false;
+  if (response.shouldKeepAlive && response.req.httpVersionMinor === 1) {
+    response.removeHeader('connection');
+  }
 }
 
 const heads = new WeakMap<Denial, readonly string[]>();
@@ -34,7 +45,7 @@ export function writeDenial(response: ServerResponse, answer: Denial): void {
     head = [...answer.headers.flat(), 'content-length', length];
     heads.set(answer, head);
   }
-  response.sendDate = false;
+  spareHeaders(response);
   response.writeHead(answer.status, head as string[]);
   // As text: Node then sends head and body in one piece.
   response.end(answer.body);
