@@ -36,9 +36,9 @@ module.exports = {
       to: { path: '^node_modules|^shared/src/runtime/' },
     },
     {
-      name: 'openid-client-in-one-file',
+      name: 'openid-client-under-oidc-only',
       severity: 'error',
-      from: { pathNot: '^session-gateway/src/oidc/identity-provider\\.ts$' },
+      from: { pathNot: '^session-gateway/src/oidc/' },
       to: { path: 'node_modules/(openid-client|oauth4webapi)/' },
     },
     {

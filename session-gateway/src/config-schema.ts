@@ -6,36 +6,32 @@ import {
 } from '@sallyport/shared';
 import { flag, port, redisVariables, whole } from '@sallyport/shared/runtime';
 import { z } from 'zod';
+import { idpVariables } from './config-idp-variables.js';
+import { originProblem, parseSealKeys, serviceUrlProblem, type Problem } from './config-rules.js';
 import { parseCallers } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
-import {
-  issuerProblem,
-  originProblem,
-  parseSealKeys,
-  placeholderProblem,
-  secureUrlProblem,
-  serviceUrlProblem,
-  type Problem,
-} from './config-rules.js';
 
 /** Switches that other variables' rules depend on. */
 export interface Leniency {
   readonly devInsecure: boolean;
   readonly production: boolean;
   readonly permissionPlaintext: boolean;
+  /** IDP_REGISTRATIONS_FILE is given: the variables need not make a registration. */
+  readonly registrationsFile: boolean;
+  /** IDP_CLIENT_AUTHENTICATION is one that needs a secret. */
+  readonly usesSecret: boolean;
 }
 
 const seconds = { min: 60, max: 86_400, unit: 'seconds' };
 
 /** Every variable, each with its own rule, so that one wrong value never hides another. */
-export function gatewayVariables({ devInsecure, production, permissionPlaintext }: Leniency) {
+export function gatewayVariables(leniency: Leniency) {
+  const { devInsecure, production, permissionPlaintext } = leniency;
   const text = (whatToGive: string, rule: (value: string) => Problem) =>
     z.string(whatToGive).superRefine((value, context) => {
       const message = rule(value);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     });
-  const ownValue = (value: string) => (devInsecure ? undefined : placeholderProblem(value));
-  const secureUrl = (value: string) => secureUrlProblem(value, devInsecure);
   return z.object({
     GATEWAY_PORT: port(8081),
     GATEWAY_MANAGEMENT_PORT: port(8091),
@@ -43,22 +39,7 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
       'Give the origin that browsers see, such as https://app.acme.com.',
       (value) => originProblem(value, devInsecure),
     ),
-    IDP_ISSUER_URI: text('Give the issuer of your identity provider.', (value) =>
-      issuerProblem(value, devInsecure),
-    ),
-    IDP_CLIENT_ID: text('Give the client id that the identity provider registered.', ownValue),
-    IDP_CLIENT_SECRET: text('Set it or IDP_CLIENT_SECRET_FILE.', ownValue),
-    IDP_SCOPES: z
-      .string()
-      .regex(
-        /^(?=(?:.* )?openid(?: |$))[\x21-\x7e]+(?: [\x21-\x7e]+)*$/,
-        'must be scopes with single spaces between them, openid among them.',
-      )
-      .default('openid profile email offline_access'),
-    IDP_LOGOUT_RETURN_TO: text('', secureUrl).optional(),
-    IDP_LOGOUT_URL_TEMPLATE: text('', secureUrl).optional(),
-    IDP_LOGOUT_TOKEN_STRICT: flag(false),
-    IDP_TIMEOUT_MS: whole(5000, { min: 100, max: 30_000, unit: 'milliseconds' }),
+    ...idpVariables(leniency),
     PERMISSION_SERVICE_URL: text('Give the base URL of the permission service.', (value) =>
       serviceUrlProblem(value, permissionPlaintext),
     ),
@@ -66,7 +47,6 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
       .enum(['acknowledged'], { error: 'may only be "acknowledged".' })
       .optional(),
     PERMISSION_SERVICE_TIMEOUT_MS: whole(2000, { min: 50, max: 30_000, unit: 'milliseconds' }),
-    IDP_USERINFO_ON_REFRESH: flag(false),
     REFRESH_BEFORE_EXPIRY_SECONDS: whole(300, { min: 1, max: 3600, unit: 'seconds' }),
     // 0: chosen to suit IDP_TIMEOUT_MS.
     REFRESH_RETRY_AFTER: whole(0, { min: 0, max: 300_000, unit: 'milliseconds' }),

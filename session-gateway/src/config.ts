@@ -7,31 +7,15 @@ import {
   redisConfig,
   type RedisConfig,
 } from '@sallyport/shared/runtime';
+import { idpsFrom, type Idps } from './config-idps.js';
 import { parseSealKeys } from './config-rules.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
+import type { IdpRegistration } from './oidc/idp-registration.js';
 import type { SealKey } from './sealing/sealer.js';
 import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
-
-/** What the gateway needs to know of one identity provider. */
-export interface IdpRegistration {
-  /** The `{idp}` of the routes. */
-  readonly id: string;
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly scopes: string;
-  readonly logoutReturnTo: string;
-  readonly logoutUrlTemplate?: string;
-  /** Accept logout tokens only with `typ: logout+jwt`. */
-  readonly strictLogoutTokens: boolean;
-  /** How long any one call may take. */
-  readonly timeout: number;
-  /** Compare UserInfo's subject after a refresh too. */
-  readonly userInfoOnRefresh: boolean;
-}
 
 /** Every setting of the gateway. Durations without a unit in their name are milliseconds. */
 export interface Config {
@@ -39,6 +23,10 @@ export interface Config {
   readonly managementPort: number;
   readonly publicOrigin: string;
   readonly idps: readonly IdpRegistration[];
+  /** The id of the one that a browser without a choice is sent to. */
+  readonly defaultIdp: string;
+  /** How old a provider's metadata may become. */
+  readonly idpMetadataRefresh: number;
   readonly permissionServiceUrl: string;
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
@@ -80,6 +68,7 @@ const rules = {
   },
   secrets: [
     'IDP_CLIENT_SECRET',
+    'IDP_PRIVATE_KEY',
     'TOKEN_SEAL_KEYS',
     'INTERNAL_API_TOKENS',
     'REDIS_PASSWORD',
@@ -122,12 +111,22 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     devInsecure: /^(?:1|true|yes)$/.test(env['DEV_INSECURE'] ?? ''),
     production: env['NODE_ENV'] === 'production',
     permissionPlaintext: env['PERMISSION_SERVICE_PLAINTEXT'] === 'acknowledged',
+    registrationsFile: (env['IDP_REGISTRATIONS_FILE'] ?? '') !== '',
+    usesSecret: !/^(?:none|private_key_jwt)$/.test(env['IDP_CLIENT_AUTHENTICATION'] ?? ''),
   });
   const { value, warnings } = parseEnv(schema, env, rules);
   const redis = redisConfig(value);
-  const problems = [...contradictions(value), ...('problems' in redis ? redis.problems : [])];
-  if (problems.length > 0 || 'problems' in redis) throw new ConfigError(problems);
-  return { warnings, config: shape(value, redis.config) };
+  const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;
+  const idps = idpsFrom(value, publicOrigin);
+  const problems = [
+    ...contradictions(value),
+    ...('problems' in idps ? idps.problems : reusedSecrets(value, idps)),
+    ...('problems' in redis ? redis.problems : []),
+  ];
+  if (problems.length > 0 || 'problems' in redis || 'problems' in idps) {
+    throw new ConfigError(problems);
+  }
+  return { warnings, config: shape(value, redis.config, idps, publicOrigin) };
 }
 
 function contradictions(value: GatewayVariables): string[] {
@@ -142,13 +141,17 @@ function contradictions(value: GatewayVariables): string[] {
       'REFRESH_RETRY_AFTER: is not longer than IDP_TIMEOUT_MS. A second replica would send a refresh token that is still under way.',
     );
   }
-  if (value.TOKEN_SEAL_KEYS.includes(value.IDP_CLIENT_SECRET)) {
-    found.push('TOKEN_SEAL_KEYS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
-  }
-  if (value.INTERNAL_API_TOKENS?.includes(value.IDP_CLIENT_SECRET) === true) {
-    found.push('INTERNAL_API_TOKENS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
-  }
   return found;
+}
+
+function reusedSecrets(value: GatewayVariables, { idps }: Idps): string[] {
+  return idps.flatMap(({ id, clientSecret: secret }) => {
+    if (secret === undefined) return [];
+    const name = secret === value.IDP_CLIENT_SECRET ? 'IDP_CLIENT_SECRET' : `the secret of ${id}`;
+    return (['TOKEN_SEAL_KEYS', 'INTERNAL_API_TOKENS'] as const)
+      .filter((variable) => value[variable]?.includes(secret) === true)
+      .map((variable) => `${variable}: holds ${name}. Every secret must be its own.`);
+  });
 }
 
 /** Unless it is said, well beyond the time that a call which is still under way may take. */
@@ -156,28 +159,18 @@ function retryAfter(value: GatewayVariables): number {
   return value.REFRESH_RETRY_AFTER || Math.max(15_000, 2 * value.IDP_TIMEOUT_MS);
 }
 
-function shape(value: GatewayVariables, redis: RedisConfig): Config {
-  const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;
+function shape(
+  value: GatewayVariables,
+  redis: RedisConfig,
+  idps: Idps,
+  publicOrigin: string,
+): Config {
   return {
     port: value.GATEWAY_PORT,
     managementPort: value.GATEWAY_MANAGEMENT_PORT,
     publicOrigin,
-    idps: [
-      {
-        id: 'idp',
-        issuer: value.IDP_ISSUER_URI,
-        clientId: value.IDP_CLIENT_ID,
-        clientSecret: value.IDP_CLIENT_SECRET,
-        scopes: value.IDP_SCOPES,
-        logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
-        strictLogoutTokens: value.IDP_LOGOUT_TOKEN_STRICT,
-        timeout: value.IDP_TIMEOUT_MS,
-        userInfoOnRefresh: value.IDP_USERINFO_ON_REFRESH,
-        ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
-          ? {}
-          : { logoutUrlTemplate: value.IDP_LOGOUT_URL_TEMPLATE }),
-      },
-    ],
+    ...idps,
+    idpMetadataRefresh: value.IDP_METADATA_REFRESH_SECONDS * 1000,
     permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, ''),
     permissionTimeout: value.PERMISSION_SERVICE_TIMEOUT_MS,
     sealKeys: parseSealKeys(value.TOKEN_SEAL_KEYS, value.DEV_INSECURE).keys,

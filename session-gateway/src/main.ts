@@ -18,11 +18,12 @@ import { createApp } from './app.js';
 import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
+import { idpParts } from './idp-parts.js';
 import { createInternalApp } from './internal-app.js';
 import { SessionCookies } from './http/session-cookies.js';
 import { sessionRateLimit } from './http/session-rate-limit.js';
 import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
-import { IdentityProvider } from './oidc/identity-provider.js';
+import { createIdpEvents } from './oidc/idp-events.js';
 import { logoutTokenLife } from './oidc/logout-token.js';
 import { TokenCipher } from './oidc/token-cipher.js';
 import { PermissionClient } from './permissions/permission-client.js';
@@ -68,10 +69,15 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   );
   health.add('redis', () => isWritablePrimary(redis));
   const sealer = new Sealer(config.sealKeys);
-  const idps = config.idps.map((registration) => new IdentityProvider(registration, systemClock));
-  const [defaultIdp] = idps;
-  if (defaultIdp === undefined) throw new Error('no identity provider is registered');
-  const idpsById = new Map(idps.map((idp) => [idp.id, idp]));
+  const {
+    idps,
+    defaultIdp,
+    unit: idpDocuments,
+  } = idpParts({
+    config,
+    events: createIdpEvents(registry, logger),
+    clock: systemClock,
+  });
 
   const permissionClient = new PermissionClient({
     baseUrl: config.permissionServiceUrl,
@@ -99,17 +105,13 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     noteInUse: (handle) => upkeep.noteInUse(handle),
   });
   const given = { config, registry, logger, redis, store, sessions, cipher, clock };
-  const {
-    upkeep,
-    ended,
-    units: upkeepUnits,
-  } = upkeepParts({ ...given, idps: idpsById, permissionClient });
+  const { upkeep, ended, units: upkeepUnits } = upkeepParts({ ...given, idps, permissionClient });
   const cookies = new SessionCookies(config.cookieName, new SessionRef(config.sealKeys));
 
   const app = createApp({
     publicOrigin: config.publicOrigin,
     idpOrigins: config.idps.map(({ issuer }) => new URL(issuer).origin),
-    idps: idpsById,
+    idps,
     defaultIdp,
     requests: new RedisAuthorizationRequestStore(redis, sealer),
     permissions: permissionClient,
@@ -167,7 +169,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       resumed: (kind, ended) => events.revoked(kind, 'resumed', ended),
       failed: (error) => events.failed('store_unavailable', error),
     }),
-    metadata(idps, logger),
+    idpDocuments,
     ...upkeepUnits,
     server,
   ];
@@ -208,27 +210,6 @@ function revocationLink(config: Config, redis: RedisConnection): WriteLink {
   const { revocationAcks: acks, redisTimeout: timeout } = config;
   if (acks === 0) return new PlainLink(redis);
   return new AcknowledgedLink({ config: config.redis, redis, acks, timeout });
-}
-
-/** Fetched early so that the first login need not wait; a provider that is down stops nothing. */
-function metadata(idps: readonly IdentityProvider[], logger: Logger): Unit {
-  return {
-    name: 'identity provider metadata',
-    start: () => {
-      for (const idp of idps) {
-        idp.prepare().then(
-          () => logger.info({ idp: idp.id }, 'identity provider: ready'),
-          (error: unknown) =>
-            logger.warn(
-              { idp: idp.id, reason: (error as Error).message },
-              'identity provider: not usable now, will be asked again at the next login',
-            ),
-        );
-      }
-      return Promise.resolve();
-    },
-    stop: () => Promise.resolve(),
-  };
 }
 
 const insecureBanner = `

@@ -200,7 +200,8 @@ describeOnRedis(
       );
       const answers = await Promise.all(tokens.map(post));
 
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400]));
+      // Looked for, or not looked for again so soon.
+      for (const { status } of answers) expect([400, 503]).toContain(status);
       expect(stack.idp.count('/jwks') - before).toBeLessThanOrEqual(1);
       expect((await post(await sign(claims()))).status).toBe(200);
     });

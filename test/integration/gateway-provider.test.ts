@@ -112,34 +112,6 @@ describeOnRedis(
           await late.close();
         }
       });
-
-      it.each([
-        ['offers PKCE only in the plain form', { code_challenge_methods_supported: ['plain'] }],
-        [
-          'signs ID tokens only with a shared secret',
-          { id_token_signing_alg_values_supported: ['HS256', 'none'] },
-        ],
-        ['calls itself by another name', { issuer: 'http://127.0.0.1:1' }],
-      ])('or %s is not used', async (_what, change) => {
-        const stubborn = await startGatewayStack(redis(), {}, (request, response, issuer) => {
-          if (request.url !== '/.well-known/openid-configuration') return false;
-          answerJson(200, {
-            issuer,
-            authorization_endpoint: `${issuer}/auth`,
-            token_endpoint: `${issuer}/token`,
-            jwks_uri: `${issuer}/jwks`,
-            id_token_signing_alg_values_supported: ['RS256'],
-            code_challenge_methods_supported: ['S256'],
-            ...change,
-          })(request, response);
-          return true;
-        });
-        try {
-          expect((await new BrowserJar().visit(stubborn.startUrl)).status).toBe(503);
-        } finally {
-          await stubborn.close();
-        }
-      });
     });
   },
   { appendOnly: true },

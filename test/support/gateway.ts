@@ -38,7 +38,7 @@ export async function startGatewayStack(
   extraEnv: Readonly<Record<string, string>> = {},
   /** As TestIdp.intercept, in force before the gateway starts. */
   intercept?: (...of: [...Parameters<TestIdp['intercept']>, issuer: string]) => boolean,
-  idpOptions: { readonly tokenSeconds?: number } = {},
+  idpOptions: Partial<Parameters<typeof startIdp>[0]> = {},
 ): Promise<GatewayStack> {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'));
   const [port, managementPort] = [await freePort(), await freePort()];
@@ -69,6 +69,10 @@ export async function startGatewayStack(
     logFile,
     waitsFor: 'actuator/health',
     isReady: () => answersOk(`${origin}/actuator/health`),
+  }).catch(async (error: unknown) => {
+    await Promise.all([idp.close(), permissions.close()]);
+    await rm(directory, { recursive: true, force: true });
+    throw error;
   });
   const startUrl = `${origin}/oauth2/authorization/idp`;
   const stack: GatewayStack = {

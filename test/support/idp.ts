@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createMemoryAdapter } from '@sallyport/demo/idp/memory-adapter';
-import type { Configuration, JWK } from 'oidc-provider';
+import type { ClientMetadata, Configuration, JWK, Provider } from 'oidc-provider';
 
 export const idpClient = {
   id: 'gateway-under-test',
@@ -28,6 +28,10 @@ export interface TestIdp {
   readonly issued: readonly string[];
   /** Signs with the provider's own key: logout tokens as a test wants them. */
   readonly privateKey: KeyObject;
+  /** The key id of {@link privateKey}. */
+  readonly keyId: string;
+  /** Signs with a new key from now on, and publishes no other. */
+  rotateKeys(): void;
   readonly backchannelErrors: readonly string[];
   close(): Promise<void>;
 }
@@ -38,33 +42,41 @@ export async function startIdp(options: {
   backchannelLogoutUri?: string;
   /** How long access and ID tokens live; 600 if left out. */
   tokenSeconds?: number;
+  /** Beside the one client that every test has. */
+  clients?: readonly ClientMetadata[];
 }): Promise<TestIdp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  const { Provider } = await import('oidc-provider');
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const provider = new Provider(issuer, configuration({ ...options, privateKey }));
+  const { Provider: OidcProvider } = await import('oidc-provider');
+  const settings = configuration(options);
+  let key = newKey(1);
+  let provider: Provider;
+  let handle: ReturnType<Provider['callback']>;
   // Its own words for a logout token that the gateway did not take.
   const backchannelErrors: string[] = [];
-  provider.on('backchannel.error', (_ctx, error) => backchannelErrors.push(error.message));
   const issued: string[] = [];
   const paths: string[] = [];
-  provider.on('grant.success', (ctx) => {
-    issued.push(...Object.values(ctx.oidc.params ?? {}).filter(isSecret));
-    issued.push(...Object.values(ctx.body as Record<string, unknown>).filter(isSecret));
-  });
   const refreshes = { used: 0, refused: 0, familiesRevoked: 0 };
   const isRefresh = (params: object | undefined): boolean =>
     (params as { grant_type?: unknown } | undefined)?.grant_type === 'refresh_token';
-  provider.on('grant.success', (ctx) => {
-    if (isRefresh(ctx.oidc.params)) refreshes.used += 1;
-  });
-  provider.on('grant.error', (ctx) => {
-    if (isRefresh(ctx.oidc.params)) refreshes.refused += 1;
-  });
-  provider.on('grant.revoked', () => (refreshes.familiesRevoked += 1));
-  const handle = provider.callback();
+  /** The same provider, with this key: what it knows lies in the adapter. */
+  const signWith = (newest: IdpKey): void => {
+    key = newest;
+    provider = new OidcProvider(issuer, { ...settings, jwks: { keys: [newest.jwk] } });
+    provider.on('backchannel.error', (_ctx, error) => backchannelErrors.push(error.message));
+    provider.on('grant.success', (ctx) => {
+      issued.push(...Object.values(ctx.oidc.params ?? {}).filter(isSecret));
+      issued.push(...Object.values(ctx.body as Record<string, unknown>).filter(isSecret));
+      if (isRefresh(ctx.oidc.params)) refreshes.used += 1;
+    });
+    provider.on('grant.error', (ctx) => {
+      if (isRefresh(ctx.oidc.params)) refreshes.refused += 1;
+    });
+    provider.on('grant.revoked', () => (refreshes.familiesRevoked += 1));
+    handle = provider.callback();
+  };
+  signWith(key);
   const idp: TestIdp = {
     issuer,
     nextSubject: 'auth0|ada',
@@ -74,7 +86,13 @@ export async function startIdp(options: {
     count: (path) => paths.filter((seen) => seen === path).length,
     refreshes,
     issued,
-    privateKey,
+    get privateKey() {
+      return key.privateKey;
+    },
+    get keyId() {
+      return key.keyId;
+    },
+    rotateKeys: () => signWith(newKey(key.number + 1)),
     backchannelErrors,
     close: () => closeServer(server),
   };
@@ -113,19 +131,32 @@ export async function startIdp(options: {
   return idp;
 }
 
+interface IdpKey {
+  readonly number: number;
+  readonly keyId: string;
+  readonly privateKey: KeyObject;
+  readonly jwk: JWK;
+}
+
+function newKey(number: number): IdpKey {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const keyId = `k${String(number)}`;
+  const jwk = privateKey.export({ format: 'jwk' }) as JWK;
+  return { number, keyId, privateKey, jwk: { ...jwk, kid: keyId, use: 'sig', alg: 'RS256' } };
+}
+
 function configuration(options: {
   redirectUris: readonly string[];
   postLogoutRedirectUris: readonly string[];
   backchannelLogoutUri?: string;
-  privateKey: KeyObject;
   tokenSeconds?: number;
+  clients?: readonly ClientMetadata[];
 }): Configuration {
-  const { privateKey } = options;
-  const key = { ...(privateKey.export({ format: 'jwk' }) as JWK), kid: 'k1', use: 'sig' };
   return {
     adapter: createMemoryAdapter(),
-    jwks: { keys: [{ ...key, alg: 'RS256' }] },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     clients: [
+      ...(options.clients ?? []),
       {
         client_id: idpClient.id,
         client_secret: idpClient.secret,
@@ -159,6 +190,7 @@ function configuration(options: {
     features: {
       devInteractions: { enabled: false },
       revocation: { enabled: true },
+      requestObjects: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource: autoSubmit },
     },

@@ -8,6 +8,7 @@ import {
   loginLifetimeSeconds,
   type AuthorizationRequest,
 } from './authorization-request.js';
+import { proofKeySchema } from './proof-key.js';
 
 /**
  * Login transactions. `consume` is exclusive: of any number of callers with the right binding, one
@@ -23,10 +24,15 @@ const stored = z.object({
   redirect_uri: z.string(),
   return_url: z.string(),
   seq: z.number(),
-  /** `nonce` and `code_verifier`: a copy of Redis must not help to redeem an intercepted code. */
+  max_age: z.number().optional(),
+  /** `nonce`, `code_verifier`, `proof_key`: a copy of Redis must not help to redeem an intercepted code. */
   sealed: z.string(),
 });
-const secrets = z.object({ nonce: z.string(), code_verifier: z.string() });
+const secrets = z.object({
+  nonce: z.string(),
+  code_verifier: z.string(),
+  proof_key: proofKeySchema.optional(),
+});
 
 const consumeScript = new LuaScript('consume-login');
 
@@ -47,10 +53,8 @@ export class RedisAuthorizationRequestStore implements AuthorizationRequestStore
       return_url: request.returnUrl,
       seq: request.seq,
       binding: request.bindingHash,
-      sealed: await this.#sealer.seal(
-        JSON.stringify({ nonce: request.nonce, code_verifier: request.codeVerifier }),
-        placeOf(key),
-      ),
+      ...(request.maxAge === undefined ? {} : { max_age: request.maxAge }),
+      sealed: await this.#sealer.seal(JSON.stringify(secretsOf(request)), placeOf(key)),
     };
     const text = JSON.stringify(record);
     const answer = await this.#redis.set(key, text, 'EX', loginLifetimeSeconds, 'NX');
@@ -64,7 +68,11 @@ export class RedisAuthorizationRequestStore implements AuthorizationRequestStore
     if (typeof text !== 'string') return undefined;
     const record = stored.parse(JSON.parse(text));
     const opened = await this.#sealer.open(record.sealed, placeOf(key));
-    const { nonce, code_verifier: codeVerifier } = secrets.parse(JSON.parse(opened));
+    const {
+      nonce,
+      code_verifier: codeVerifier,
+      proof_key: proofKey,
+    } = secrets.parse(JSON.parse(opened));
     return {
       idp: record.idp,
       redirectUri: record.redirect_uri,
@@ -73,8 +81,14 @@ export class RedisAuthorizationRequestStore implements AuthorizationRequestStore
       nonce,
       codeVerifier,
       bindingHash: hash,
+      ...(record.max_age === undefined ? {} : { maxAge: record.max_age }),
+      ...(proofKey === undefined ? {} : { proofKey }),
     };
   }
+}
+
+function secretsOf({ nonce, codeVerifier, proofKey }: AuthorizationRequest) {
+  return { nonce, code_verifier: codeVerifier, proof_key: proofKey };
 }
 
 function placeOf(key: string): SealedPlace {

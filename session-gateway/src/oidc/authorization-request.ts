@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { loginCookiePrefix, parseSessionId } from '@sallyport/shared';
+import type { ProofKey } from './proof-key.js';
 
 export const loginLifetimeSeconds = 600;
 /** Login transactions one browser may have under way; bounds the Cookie header (TRUST §7). */
@@ -16,6 +17,10 @@ export interface AuthorizationRequest {
   readonly bindingHash: string;
   /** The revocation sequence when the login began (ATTACKS 9). */
   readonly seq: number;
+  /** How long ago the person may have logged in at the provider, seconds; to be checked at the end. */
+  readonly maxAge?: number;
+  /** What the tokens of this login will be bound to (DPoP). */
+  readonly proofKey?: ProofKey;
 }
 
 export interface NewAuthorizationRequest {
@@ -27,7 +32,7 @@ export interface NewAuthorizationRequest {
 
 /** A login transaction with fresh secrets of 256 bits each. */
 export function newAuthorizationRequest(
-  about: Pick<AuthorizationRequest, 'idp' | 'redirectUri' | 'returnUrl' | 'seq'>,
+  about: Omit<AuthorizationRequest, 'nonce' | 'codeVerifier' | 'bindingHash'>,
   now: number,
 ): NewAuthorizationRequest {
   const binding = `${now.toString(36)}.${secret()}`;

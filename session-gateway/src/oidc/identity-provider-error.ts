@@ -11,11 +11,18 @@ export class IdentityProviderError extends Error {
   readonly code: IdentityProviderErrorCode;
   /** For the log: a protocol error code or a short word of ours, never free text of others. */
   readonly detail: string;
+  /** For the log: what was asked, what came back, what to do. Nothing secret in it. */
+  readonly explanation?: string;
 
-  constructor(code: IdentityProviderErrorCode, detail: string, options?: ErrorOptions) {
+  constructor(
+    code: IdentityProviderErrorCode,
+    detail: string,
+    options?: ErrorOptions & { readonly explanation?: string },
+  ) {
     super(`${code} (${detail})`, options);
     this.code = code;
     this.detail = detail;
+    if (options?.explanation !== undefined) this.explanation = options.explanation;
   }
 }
 

@@ -7,11 +7,13 @@ const maxAnswerBytes = 512 * 1024;
 /** As openid-client passes it: with `undefined` for what it leaves out. */
 type LooseRequestInit = { [Key in keyof RequestInit]?: RequestInit[Key] | undefined };
 
+export type IdpFetch = (url: string, init: LooseRequestInit) => Promise<Response>;
+
 /**
  * fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
  * and no answer may fill the memory. Redirects are left to openid-client, which follows none.
  */
-export async function idpFetch(url: string, init: LooseRequestInit): Promise<Response> {
+export const idpFetch: IdpFetch = async (url, init) => {
   let response: Response;
   try {
     response = await fetch(url, init as RequestInit);
@@ -30,7 +32,7 @@ export async function idpFetch(url: string, init: LooseRequestInit): Promise<Res
     statusText: response.statusText,
     headers: response.headers,
   });
-}
+};
 
 async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   try {

@@ -1,4 +1,4 @@
-import { errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { decodeJwt, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 
 /** Whose sessions the provider has ended, and the token's own id. */
@@ -49,7 +49,10 @@ const claims = z.object({
   nonce: z.undefined().optional(),
 });
 
-/** Everything of OIDC Back-Channel Logout 1.0 §2.6 but the replay. @throws LogoutTokenError */
+/**
+ * Everything of OIDC Back-Channel Logout 1.0 §2.6 but the replay.
+ * @throws LogoutTokenError, or what `keys` throws where it cannot know
+ */
 export async function verifyLogoutToken(
   token: string,
   keys: JWTVerifyGetKey,
@@ -88,22 +91,23 @@ async function signed(token: string, keys: JWTVerifyGetKey, rules: LogoutTokenRu
     });
   } catch (error) {
     const { code } = error as { code?: unknown };
-    // The key set could not be had: nothing is known about the token.
-    if (typeof code !== 'string' || !code.startsWith('ERR_J') || couldNotFetch.has(code)) {
-      throw error;
-    }
+    // Else its keys could not be had: nothing is known about the token.
+    if (typeof code !== 'string' || !code.startsWith('ERR_J')) throw error;
     throw new LogoutTokenError(code.toLowerCase(), { cause: error });
   }
 }
 
-const couldNotFetch = new Set<string>([errors.JWKSTimeout.code, errors.JWKSInvalid.code]);
+/** To whom and from whom a token claims to be. */
+export interface ClaimedAddress {
+  readonly iss: string;
+  readonly aud: readonly string[];
+}
 
-/** The `iss` a token claims, to find whom to ask about it; not yet believed. */
-export function claimedIssuer(token: string): string | undefined {
+/** What a token claims, to find whom to ask about it; not yet believed. */
+export function claimedAddress(token: string): ClaimedAddress | undefined {
   try {
-    const part = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
-    const { iss } = JSON.parse(part) as { iss?: unknown };
-    return typeof iss === 'string' ? iss : undefined;
+    const { iss, aud } = decodeJwt(token);
+    return iss === undefined ? undefined : { iss, aud: aud === undefined ? [] : [aud].flat() };
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { proofKeySchema, type ProofKey } from './proof-key.js';
 
 /** What the identity provider gave. It leaves the process only sealed, or back to the provider. */
 export interface TokenSet {
@@ -8,6 +9,8 @@ export interface TokenSet {
   readonly scope?: string;
   /** When the access token expires, epoch seconds; left out if the provider did not say. */
   readonly expiresAt?: number;
+  /** What the tokens are bound to, if they are (DPoP). */
+  readonly proofKey?: ProofKey;
 }
 
 const schema = z.object({
@@ -16,16 +19,20 @@ const schema = z.object({
   refreshToken: z.string().optional(),
   scope: z.string().optional(),
   expiresAt: z.number().optional(),
+  proofKey: proofKeySchema.optional(),
 });
 
 /** Reads what was sealed. Fields of a newer version are left aside. */
 export function parseTokenSet(json: string): TokenSet {
-  const { accessToken, idToken, refreshToken, scope, expiresAt } = schema.parse(JSON.parse(json));
+  const { accessToken, idToken, refreshToken, scope, expiresAt, proofKey } = schema.parse(
+    JSON.parse(json),
+  );
   return {
     accessToken,
     idToken,
     ...(refreshToken === undefined ? {} : { refreshToken }),
     ...(scope === undefined ? {} : { scope }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(proofKey === undefined ? {} : { proofKey }),
   };
 }

@@ -5,7 +5,7 @@ import { readBody } from '../http/read-body.js';
 import { RefusedError } from '../http/refused-error.js';
 import { onlyValue } from '../http/request-facts.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
-import { claimedIssuer, type LogoutToken } from '../oidc/logout-token.js';
+import { claimedAddress, type LogoutToken } from '../oidc/logout-token.js';
 import type { LogoutTokenLog } from '../sessions/logout-token-log.js';
 import type { Revocations } from '../sessions/revocations.js';
 import { orUnavailable } from '../sessions/store-unavailable.js';
@@ -27,8 +27,9 @@ export function backchannelLogout(options: BackchannelLogoutOptions): RequestHan
   return async (request, response) => {
     const form = await readBody(request, 'application/x-www-form-urlencoded', maxBodyBytes);
     const text = onlyValue(new URLSearchParams(form), 'logout_token');
-    const issuer = text === undefined ? undefined : claimedIssuer(text);
-    const idp = [...options.idps.values()].find((one) => one.isIssuer(issuer));
+    const address = text === undefined ? undefined : claimedAddress(text);
+    const idp =
+      address && [...options.idps.values()].find((registered) => registered.isAddressed(address));
     if (text === undefined || idp === undefined) throw new RefusedError('bad_logout_token');
     await end(options, await idp.verifyLogoutToken(text));
     response.status(200).end();

@@ -48,6 +48,7 @@ export function login(options: LoginOptions): RequestHandler<{ idp: string }> {
         returnUrl: chooseReturnUrl([onlyValue(queryOf(request), 'returnUrl'), saved], publicOrigin),
         // At the very start: a revocation from now on ends this login too (ATTACKS 9).
         seq: await orUnavailable(revocations.sequence()),
+        ...(await idp.newProofKey()),
       },
       clock(),
     );

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import {
+  commonValues,
+  type RegistrationDraft,
+  type RegistrationNames,
+} from './config-idp-draft.js';
+import { registrationsFileSchema, type RegistrationsFile } from './config-idp-schema.js';
+import { placeholderProblem } from './config-rules.js';
+import type { GatewayVariables } from './config-schema.js';
+
+export interface ReadRegistrations {
+  readonly drafts: readonly RegistrationDraft[];
+  readonly defaultIdp?: string;
+  /** Each with its place in the file. */
+  readonly problems: readonly string[];
+}
+
+type FileRegistration = RegistrationsFile['registrations'][number];
+
+const variable = 'IDP_REGISTRATIONS_FILE';
+
+/** Reads the file and the secrets it names; their paths may be relative to its folder. */
+export function readRegistrationsFile(
+  file: string,
+  value: GatewayVariables,
+  publicOrigin: string,
+): ReadRegistrations {
+  const text = readText(file);
+  if ('problem' in text) return failed([`${variable}: ${text.problem}`]);
+  const json = parseJson(text.value);
+  if ('problem' in json) return failed([`${variable}: ${json.problem}`]);
+  const parsed = registrationsFileSchema(value.DEV_INSECURE).safeParse(json.value);
+  if (!parsed.success) {
+    return failed(parsed.error.issues.map((issue) => `${variable}: ${described(issue)}`));
+  }
+  const problems: string[] = [];
+  const drafts = parsed.data.registrations.map((registration, at) => {
+    const place = (field: string) =>
+      `${variable}: registrations[${String(at)}].${field} (${registration.id})`;
+    const read = (field: 'clientSecretFile' | 'privateKeyFile'): string | undefined => {
+      const path = registration[field];
+      if (path === undefined) return undefined;
+      const content = readText(resolve(dirname(file), path));
+      if ('value' in content) return content.value;
+      problems.push(`${place(field)}: ${content.problem}`);
+      return undefined;
+    };
+    const secret = read('clientSecretFile');
+    const sample = value.DEV_INSECURE ? undefined : placeholderProblem(secret ?? '');
+    if (sample !== undefined) problems.push(`${place('clientSecretFile')}: ${sample}`);
+    return draftOf(registration, place, secret, read('privateKeyFile'), value, publicOrigin);
+  });
+  const { default: defaultIdp } = parsed.data;
+  return { drafts, problems, ...(defaultIdp === undefined ? {} : { defaultIdp }) };
+}
+
+function draftOf(
+  registration: FileRegistration,
+  place: (field: string) => string,
+  secret: string | undefined,
+  keyText: string | undefined,
+  value: GatewayVariables,
+  publicOrigin: string,
+): RegistrationDraft {
+  const { privateKeyId: keyId, privateKeyAlgorithm: algorithm } = registration;
+  const own = {
+    id: registration.id,
+    issuer: registration.issuer,
+    clientId: registration.clientId,
+    clientAuthentication: registration.clientAuthentication,
+    idTokenAlgorithm: registration.idTokenAlgorithm,
+    scopes: registration.scopes,
+    maxAge: registration.maxAgeSeconds,
+    par: registration.par,
+    jar: registration.jar,
+    dpop: registration.dpop,
+    logoutReturnTo: registration.logoutReturnTo,
+    logoutUrlTemplate: registration.logoutUrlTemplate,
+    strictLogoutTokens: registration.logoutTokenStrict,
+    userInfoOnRefresh: registration.userInfoOnRefresh,
+  };
+  return {
+    names: namesAt(place),
+    values: { ...commonValues(value, publicOrigin), ...withoutUndefined(own) },
+    ...(secret === undefined ? {} : { secret }),
+    ...(keyText === undefined
+      ? {}
+      : { privateKey: { text: keyText, ...withoutUndefined({ algorithm, keyId }) } }),
+  };
+}
+
+function namesAt(place: (field: string) => string): RegistrationNames {
+  return {
+    clientAuthentication: place('clientAuthentication'),
+    secret: place('clientSecretFile'),
+    privateKey: place('privateKeyFile'),
+    idTokenAlgorithm: place('idTokenAlgorithm'),
+    jar: place('jar'),
+  };
+}
+
+type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+function withoutUndefined<T extends object>(given: T): Defined<T> {
+  return Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as Defined<T>;
+}
+
+function readText(path: string): { readonly value: string } | { readonly problem: string } {
+  try {
+    const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return value === '' ? { problem: 'the file is empty.' } : { value };
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    return { problem: `the file cannot be read (${reason}). Check the path and its mode.` };
+  }
+}
+
+function parseJson(text: string): { readonly value: unknown } | { readonly problem: string } {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch (error) {
+    // The parser's own words quote the file.
+    const [, position] = /position ([0-9]+)/.exec((error as Error).message) ?? [];
+    const line = text.slice(0, Number(position ?? text.length)).split('\n').length;
+    return { problem: `line ${String(line)}: is not JSON. A comma or a bracket is wrong near it.` };
+  }
+}
+
+function described(issue: z.core.$ZodIssue): string {
+  const place = issue.path
+    .map((step) => (typeof step === 'number' ? `[${String(step)}]` : `.${String(step)}`))
+    .join('')
+    .replace(/^\./, '');
+  return place === '' ? issue.message : `${place}: ${issue.message}`;
+}
+
+function failed(problems: readonly string[]): ReadRegistrations {
+  return { drafts: [], problems };
+}

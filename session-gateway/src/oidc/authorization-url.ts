@@ -1,0 +1,83 @@
+import * as client from 'openid-client';
+import type { AuthorizationRequest } from './authorization-request.js';
+import { named } from './client-authentication.js';
+import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
+import type { IdpRegistration } from './idp-registration.js';
+import { keyPairOf, thumbprintOf } from './proof-key.js';
+import { signingCryptoKey } from './signing-key.js';
+
+/**
+ * Where the browser is sent: the parameters in the address, or signed in a request object (JAR,
+ * RFC 9101), or behind a reference after they were pushed (PAR, RFC 9126), or both.
+ * @throws IdentityProviderError
+ */
+export async function authorizationUrl(
+  configuration: client.Configuration,
+  registration: IdpRegistration,
+  request: AuthorizationRequest,
+  state: string,
+): Promise<string> {
+  const parameters = await parametersOf(registration, request, state);
+  try {
+    const signed = registration.jar
+      ? await signedParameters(configuration, registration, parameters)
+      : parameters;
+    if (!registration.par) return client.buildAuthorizationUrl(configuration, signed).href;
+    const { proofKey } = request;
+    const url = await client.buildAuthorizationUrlWithPAR(
+      configuration,
+      signed,
+      proofKey === undefined
+        ? {}
+        : { DPoP: client.getDPoPHandle(configuration, await keyPairOf(proofKey)) },
+    );
+    return url.href;
+  } catch (error) {
+    throw refusedRequest(error);
+  }
+}
+
+async function parametersOf(
+  registration: IdpRegistration,
+  request: AuthorizationRequest,
+  state: string,
+): Promise<Record<string, string>> {
+  const maxAge = request.maxAge ?? registration.maxAge;
+  return {
+    redirect_uri: request.redirectUri,
+    scope: registration.scopes,
+    response_type: 'code',
+    state,
+    nonce: request.nonce,
+    code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
+    code_challenge_method: 'S256',
+    ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
+    // The code is worth nothing without the session's key (RFC 9449 §10).
+    ...(request.proofKey === undefined ? {} : { dpop_jkt: await thumbprintOf(request.proofKey) }),
+  };
+}
+
+async function signedParameters(
+  configuration: client.Configuration,
+  { signingKey }: IdpRegistration,
+  parameters: Record<string, string>,
+): Promise<Record<string, string>> {
+  if (signingKey === undefined) throw new Error('the registration has no signing key');
+  const { keyId, algorithm } = signingKey;
+  const key = await signingCryptoKey(signingKey);
+  const url = await client.buildAuthorizationUrlWithJAR(
+    configuration,
+    parameters,
+    keyId === undefined ? key : { key, kid: keyId },
+    { [client.modifyAssertion]: named(algorithm) },
+  );
+  return { request: url.searchParams.get('request') ?? '' };
+}
+
+/** Nobody has logged in yet: a request that is refused was made wrongly, here or at the registration. */
+function refusedRequest(error: unknown): IdentityProviderError {
+  const ours = asIdentityProviderError(error);
+  return ours.code === 'login_refused'
+    ? new IdentityProviderError('idp_unsuitable', ours.detail, { cause: error })
+    : ours;
+}

@@ -1,0 +1,30 @@
+import * as client from 'openid-client';
+import type { IdpRegistration } from './idp-registration.js';
+
+/**
+ * Where a browser goes after its session has ended here: the registration's template, or the
+ * provider's end_session_endpoint (OIDC RP-Initiated Logout 1.0), or straight to our own return page.
+ */
+export async function endSessionUrl(
+  { logoutUrlTemplate, logoutReturnTo, clientId }: IdpRegistration,
+  configurationOf: () => Promise<client.Configuration>,
+  idToken: string | undefined,
+): Promise<string> {
+  if (logoutUrlTemplate !== undefined) {
+    return fromTemplate(logoutUrlTemplate, { returnTo: logoutReturnTo, clientId });
+  }
+  const configuration = await configurationOf().catch(() => undefined);
+  if (configuration?.serverMetadata().end_session_endpoint === undefined) return logoutReturnTo;
+  return client.buildEndSessionUrl(configuration, {
+    post_logout_redirect_uri: logoutReturnTo,
+    ...(idToken === undefined ? {} : { id_token_hint: idToken }),
+  }).href;
+}
+
+/** The original's form, for providers without an end_session_endpoint; a doubled slash is folded. */
+function fromTemplate(template: string, values: { returnTo: string; clientId: string }): string {
+  return template
+    .replace(/([^:])\/{2,}/g, '$1/')
+    .replaceAll('{returnTo}', () => encodeURIComponent(values.returnTo))
+    .replaceAll('{clientId}', () => encodeURIComponent(values.clientId));
+}

@@ -1,0 +1,57 @@
+import type { SigningKey } from './signing-key.js';
+
+/**
+ * How we prove at the token endpoint who we are (OIDC Core 1.0 §9). `none`: a public client, whose
+ * codes only PKCE protects.
+ */
+export const clientAuthentications = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+] as const;
+export type ClientAuthentication = (typeof clientAuthentications)[number];
+
+/** ID token signatures with a provider's own published keys. */
+export const asymmetricAlgorithms = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+] as const;
+/** With the client secret: only for a registration that names one of them. */
+export const symmetricAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
+
+/** What the gateway needs to know of one identity provider. */
+export interface IdpRegistration {
+  /** The `{idp}` of the routes. */
+  readonly id: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Left out: client_secret_basic, or client_secret_post where the provider knows only that. */
+  readonly clientAuthentication?: ClientAuthentication;
+  readonly clientSecret?: string;
+  /** For private_key_jwt and for signed authorization requests. */
+  readonly signingKey?: SigningKey;
+  readonly scopes: string;
+  /** The only algorithm an ID token or logout token may have; left out: any asymmetric one the provider lists. */
+  readonly idTokenAlgorithm?: string;
+  /** How long ago the person may have logged in at the provider, seconds (`max_age`). */
+  readonly maxAge?: number;
+  /** Push authorization requests (RFC 9126). */
+  readonly par: boolean;
+  /** Sign authorization requests (JAR, RFC 9101). */
+  readonly jar: boolean;
+  /** Bind tokens to a key of the session (DPoP, RFC 9449). */
+  readonly dpop: boolean;
+  readonly logoutReturnTo: string;
+  readonly logoutUrlTemplate?: string;
+  /** Accept logout tokens only with `typ: logout+jwt`. */
+  readonly strictLogoutTokens: boolean;
+  /** How long any one call may take, ms. */
+  readonly timeout: number;
+  /** Compare UserInfo's subject after a refresh too. */
+  readonly userInfoOnRefresh: boolean;
+}
+
+export function isSymmetric(algorithm: string | undefined): boolean {
+  return algorithm !== undefined && (symmetricAlgorithms as readonly string[]).includes(algorithm);
+}

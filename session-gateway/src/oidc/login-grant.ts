@@ -1,0 +1,67 @@
+import * as client from 'openid-client';
+import type { AuthorizationRequest } from './authorization-request.js';
+import type { CompletedLogin } from './completed-login.js';
+import {
+  checkAnsweredIdToken,
+  proofWith,
+  refuseUnbound,
+  tokenSetOf,
+  type GrantContext,
+} from './granted-tokens.js';
+import { checkFreshness } from './id-token.js';
+import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
+import { profileFrom } from './profile.js';
+
+/**
+ * Trades an authorization response for tokens (OIDC Core 1.0 §3.1.3) and asks who the person is.
+ * @throws IdentityProviderError
+ */
+export async function redeemCode(
+  context: GrantContext,
+  request: AuthorizationRequest,
+  state: string,
+  response: URLSearchParams,
+): Promise<CompletedLogin> {
+  const { provider, registration, now } = context;
+  // openid-client sends this URL as redirect_uri: it must be the one the login began with,
+  // whatever host and path the request came in by (ATTACKS 37).
+  const url = new URL(request.redirectUri);
+  url.search = response.toString();
+  const maxAge = request.maxAge ?? registration.maxAge;
+  try {
+    const proof = await proofWith(provider, request.proofKey);
+    const checks = {
+      expectedState: state,
+      expectedNonce: request.nonce,
+      pkceCodeVerifier: request.codeVerifier,
+      idTokenExpected: true,
+      ...(maxAge === undefined ? {} : { maxAge }),
+    };
+    const { configuration } = provider;
+    const answer = await client.authorizationCodeGrant(
+      configuration,
+      url,
+      checks,
+      undefined,
+      proof,
+    );
+    const claims = answer.claims();
+    const { id_token: idToken } = answer;
+    if (claims === undefined || idToken === undefined) {
+      throw new IdentityProviderError('bad_idp_answer', 'no_id_token');
+    }
+    refuseUnbound(answer, request.proofKey);
+    await checkAnsweredIdToken(context, answer, claims);
+    checkFreshness(claims, now);
+    const userInfo =
+      provider.metadata.userinfo_endpoint === undefined
+        ? {}
+        : await client.fetchUserInfo(configuration, answer.access_token, claims.sub, proof);
+    return {
+      profile: profileFrom(registration.id, claims, userInfo),
+      tokens: tokenSetOf(context, answer, { idToken, proofKey: request.proofKey }),
+    };
+  } catch (error) {
+    throw asIdentityProviderError(error);
+  }
+}

@@ -1,0 +1,186 @@
+import { isLoopback } from '@sallyport/shared/runtime';
+import { asymmetricAlgorithms, isSymmetric, type IdpRegistration } from './idp-registration.js';
+
+/** What of a discovery document (OIDC Discovery 1.0 §3, RFC 8414 §2) decides whether we can use it. */
+export interface OfferedByProvider {
+  readonly authorization_endpoint?: string;
+  readonly token_endpoint?: string;
+  readonly jwks_uri?: string;
+  readonly pushed_authorization_request_endpoint?: string;
+  readonly require_pushed_authorization_requests?: boolean;
+  readonly request_parameter_supported?: boolean;
+  readonly require_signed_request_object?: boolean;
+  readonly request_object_signing_alg_values_supported?: readonly string[];
+  readonly dpop_signing_alg_values_supported?: readonly string[];
+  readonly code_challenge_methods_supported?: readonly string[];
+  readonly id_token_signing_alg_values_supported?: readonly string[];
+  readonly token_endpoint_auth_methods_supported?: readonly string[];
+  readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[];
+}
+
+/** A short word for metrics, and a sentence for whoever runs the gateway. */
+export interface Misfit {
+  readonly detail: string;
+  readonly sentence: string;
+}
+
+export const proofAlgorithm = 'ES256';
+
+/** ID token algorithms that are accepted from this provider (never `none`; HS* only if registered). */
+export function acceptedAlgorithms(
+  { idTokenAlgorithm }: Pick<IdpRegistration, 'idTokenAlgorithm'>,
+  offered: Pick<OfferedByProvider, 'id_token_signing_alg_values_supported'>,
+): readonly string[] {
+  if (idTokenAlgorithm !== undefined) return [idTokenAlgorithm];
+  const listed = offered.id_token_signing_alg_values_supported ?? ['RS256'];
+  return listed.filter((name) => (asymmetricAlgorithms as readonly string[]).includes(name));
+}
+
+/** Everything in which a provider's metadata contradicts the registration; empty if it will do. */
+export function misfits(registration: IdpRegistration, offered: OfferedByProvider): Misfit[] {
+  return [
+    ...missingEndpoints(registration, offered),
+    ...unsafe(registration, offered),
+    ...pushedRequests(registration, offered),
+    ...signedRequests(registration, offered),
+    ...proofs(registration, offered),
+    ...authentication(registration, offered),
+  ];
+}
+
+function missingEndpoints(registration: IdpRegistration, offered: OfferedByProvider): Misfit[] {
+  const needed = ['authorization_endpoint', 'token_endpoint'] as const;
+  const missing: Misfit[] = needed
+    .filter((name) => offered[name] === undefined)
+    .map((name) => misfit(`no_${name}`, `it names no ${name}.`));
+  if (offered.jwks_uri === undefined) {
+    if (!isSymmetric(registration.idTokenAlgorithm)) {
+      missing.push(misfit('no_jwks', 'it names no jwks_uri, so no ID token can be verified.'));
+    }
+  } else if (!isSafe(offered.jwks_uri, registration.issuer)) {
+    missing.push(misfit('jwks_not_https', 'its jwks_uri is not https.'));
+  }
+  return missing;
+}
+
+function isSafe(url: string, issuer: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(issuer);
+  return new URL(url).protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
+}
+
+function unsafe(registration: IdpRegistration, offered: OfferedByProvider): Misfit[] {
+  const found: Misfit[] = [];
+  const pkce = offered.code_challenge_methods_supported;
+  if (pkce !== undefined && !pkce.includes('S256')) {
+    found.push(misfit('no_pkce_s256', 'it offers PKCE without S256 (RFC 7636).'));
+  }
+  const listed = offered.id_token_signing_alg_values_supported ?? ['RS256'];
+  const accepted = acceptedAlgorithms(registration, offered);
+  if (accepted.length === 0) {
+    found.push(
+      misfit(
+        'no_asymmetric_id_token',
+        'it signs ID tokens with nothing but a shared secret, or not at all. Register an asymmetric algorithm there.',
+      ),
+    );
+  } else if (!accepted.some((name) => listed.includes(name))) {
+    found.push(
+      misfit(
+        'id_token_alg_not_offered',
+        `it does not sign ID tokens with ${accepted.join(', ')}, only with ${list(listed)}.`,
+      ),
+    );
+  }
+  return found;
+}
+
+function pushedRequests({ par }: IdpRegistration, offered: OfferedByProvider): Misfit[] {
+  if (par && offered.pushed_authorization_request_endpoint === undefined) {
+    return [
+      misfit(
+        'no_par_endpoint',
+        'pushed authorization requests (PAR) are switched on, and it names no pushed_authorization_request_endpoint. Switch them on there, or off here.',
+      ),
+    ];
+  }
+  return !par && offered.require_pushed_authorization_requests === true
+    ? [misfit('par_required', 'it requires pushed authorization requests (PAR). Switch them on.')]
+    : [];
+}
+
+function signedRequests(
+  { jar, signingKey }: IdpRegistration,
+  offered: OfferedByProvider,
+): Misfit[] {
+  if (!jar) {
+    return offered.require_signed_request_object === true
+      ? [misfit('jar_required', 'it requires signed authorization requests (JAR). Switch them on.')]
+      : [];
+  }
+  const listed = offered.request_object_signing_alg_values_supported;
+  if (offered.request_parameter_supported === false) {
+    return [
+      misfit(
+        'no_jar',
+        'signed authorization requests (JAR) are switched on, and it takes no request objects. Switch them on there, or off here.',
+      ),
+    ];
+  }
+  return signingKey !== undefined && listed !== undefined && !listed.includes(signingKey.algorithm)
+    ? [
+        misfit(
+          'jar_alg_not_offered',
+          `it takes no request objects signed with ${signingKey.algorithm}, only ${list(listed)}.`,
+        ),
+      ]
+    : [];
+}
+
+function proofs({ dpop }: IdpRegistration, offered: OfferedByProvider): Misfit[] {
+  // Without the list it gives bearer tokens in silence (RFC 9449 §5.1).
+  return dpop && offered.dpop_signing_alg_values_supported?.includes(proofAlgorithm) !== true
+    ? [
+        misfit(
+          'no_dpop',
+          `DPoP is switched on, and its dpop_signing_alg_values_supported does not list ${proofAlgorithm}. Switch it on there, or off here.`,
+        ),
+      ]
+    : [];
+}
+
+function authentication(registration: IdpRegistration, offered: OfferedByProvider): Misfit[] {
+  const { clientAuthentication: method, signingKey } = registration;
+  const methods = offered.token_endpoint_auth_methods_supported;
+  // Many providers take public clients and do not list `none`.
+  if (method === undefined || method === 'none') return [];
+  if (methods !== undefined && !methods.includes(method)) {
+    return [
+      misfit(
+        'client_authentication_not_offered',
+        `it does not take ${method}, only ${list(methods)}.`,
+      ),
+    ];
+  }
+  const algorithms = offered.token_endpoint_auth_signing_alg_values_supported;
+  return method === 'private_key_jwt' &&
+    signingKey !== undefined &&
+    algorithms?.includes(signingKey.algorithm) === false
+    ? [
+        misfit(
+          'client_authentication_alg_not_offered',
+          `it takes no client assertion signed with ${signingKey.algorithm}, only ${list(algorithms)}.`,
+        ),
+      ]
+    : [];
+}
+
+function misfit(detail: string, sentence: string): Misfit {
+  return { detail, sentence };
+}
+
+/** Their words, for our log: only what looks like a protocol's own. */
+function list(words: readonly string[]): string {
+  const known = words.filter((word) => /^[A-Za-z0-9_-]{1,40}$/.test(word)).slice(0, 12);
+  return known.length === 0 ? 'nothing' : known.join(', ');
+}
