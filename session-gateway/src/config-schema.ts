@@ -25,6 +25,13 @@ export interface Leniency {
   readonly permissionPlaintext: boolean;
 }
 
+/** The callback's addresses; only the one that is sent to the provider is accepted. */
+const callbackPaths = [
+  '/login/oauth2/code/{idp}',
+  '/auth/callback/{idp}',
+  '/auth/callback',
+] as const;
+
 const seconds = { min: 60, max: 86_400, unit: 'seconds' };
 
 /** Every variable, each with its own rule, so that one wrong value never hides another. */
@@ -57,6 +64,9 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
       .default('openid profile email offline_access'),
     IDP_LOGOUT_RETURN_TO: text('', secureUrl).optional(),
     IDP_LOGOUT_URL_TEMPLATE: text('', secureUrl).optional(),
+    IDP_CALLBACK_PATH: z
+      .enum(callbackPaths, { error: `must be ${callbackPaths.join(', ')}.` })
+      .default('/login/oauth2/code/{idp}'),
     IDP_LOGOUT_TOKEN_STRICT: flag(false),
     IDP_TIMEOUT_MS: whole(5000, { min: 100, max: 30_000, unit: 'milliseconds' }),
     PERMISSION_SERVICE_URL: text('Give the base URL of the permission service.', (value) =>
@@ -92,8 +102,10 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
       .default('127.0.0.0/8,::1')
       .refine(
         (value) => parseTrustedProxies(value) !== undefined,
-        'must be addresses or ranges such as 10.0.0.0/8, separated by commas.',
+        'must be addresses or ranges such as 10.0.0.0/8, separated by commas; not everybody (/0).',
       ),
+    GATEWAY_CONFIRM_CROSS_SITE_LOGIN: flag(true),
+    GATEWAY_LOGIN_RATE_LIMIT: whole(300, { min: 0, max: 1_000_000, unit: 'a minute (0: off)' }),
     EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
       sentence(sessionKeyPrefixProblem(value)),
     ).default(defaultSessionKeyPrefix),

@@ -25,6 +25,8 @@ export interface IdpRegistration {
   readonly scopes: string;
   readonly logoutReturnTo: string;
   readonly logoutUrlTemplate?: string;
+  /** Path of the registered redirect URI, if it is not `/login/oauth2/code/{id}`. */
+  readonly callbackPath?: string;
   /** Accept logout tokens only with `typ: logout+jwt`. */
   readonly strictLogoutTokens: boolean;
   /** How long any one call may take. */
@@ -50,6 +52,10 @@ export interface Config {
   /** Who may call the management port's `/internal`. */
   readonly internalCallers: readonly Caller[];
   readonly trustedProxies: BlockList;
+  /** Ask a person whom another site sent before a login begins. */
+  readonly confirmCrossSiteLogin: boolean;
+  /** Starts and callbacks of one client address in a minute; 0: any number. */
+  readonly loginRateLimit: number;
   readonly refresh: RefreshTiming & {
     /** How long a refresh token that may be spent is left alone. */
     readonly retryAfter: number;
@@ -173,6 +179,7 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
         strictLogoutTokens: value.IDP_LOGOUT_TOKEN_STRICT,
         timeout: value.IDP_TIMEOUT_MS,
         userInfoOnRefresh: value.IDP_USERINFO_ON_REFRESH,
+        callbackPath: value.IDP_CALLBACK_PATH.replace('{idp}', 'idp'),
         ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
           ? {}
           : { logoutUrlTemplate: value.IDP_LOGOUT_URL_TEMPLATE }),
@@ -191,6 +198,8 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
       value.INTERNAL_API_TOKENS === undefined
         ? []
         : parseCallers(value.INTERNAL_API_TOKENS).callers,
+    confirmCrossSiteLogin: value.GATEWAY_CONFIRM_CROSS_SITE_LOGIN,
+    loginRateLimit: value.GATEWAY_LOGIN_RATE_LIMIT,
     trustedProxies: parseTrustedProxies(value.GATEWAY_TRUSTED_PROXIES) ?? new BlockList(),
     refresh: {
       leewaySeconds: value.REFRESH_BEFORE_EXPIRY_SECONDS,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { refreshRateLimitPrefix, systemClock } from '@sallyport/shared';
+import { systemClock } from '@sallyport/shared';
 import {
   closeRedis,
   ConfigError,
@@ -19,8 +19,8 @@ import { loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
 import { createInternalApp } from './internal-app.js';
+import { limits } from './http/limits.js';
 import { SessionCookies } from './http/session-cookies.js';
-import { sessionRateLimit } from './http/session-rate-limit.js';
 import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import { IdentityProvider } from './oidc/identity-provider.js';
 import { logoutTokenLife } from './oidc/logout-token.js';
@@ -129,10 +129,11 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     logoutTokens: new LogoutTokenLog(redis, logoutTokenLife),
     deviceRef: new DeviceRef(config.sealKeys),
     trustedProxies: config.trustedProxies,
-    refreshLimit: sessionRateLimit({
+    confirmCrossSite: config.confirmCrossSiteLogin,
+    limits: limits({
       redis,
-      prefix: refreshRateLimitPrefix,
-      perMinute: 30,
+      trustedProxies: config.trustedProxies,
+      loginsPerAddress: config.loginRateLimit,
       sessionOf: (request) => {
         const id = cookies.idOf(request);
         return id === undefined ? undefined : sessions.handleOf(id);

@@ -23,6 +23,7 @@ const stored = z.object({
   redirect_uri: z.string(),
   return_url: z.string(),
   seq: z.number(),
+  max_age: z.number().optional(),
   /** `nonce` and `code_verifier`: a copy of Redis must not help to redeem an intercepted code. */
   sealed: z.string(),
 });
@@ -46,6 +47,7 @@ export class RedisAuthorizationRequestStore implements AuthorizationRequestStore
       redirect_uri: request.redirectUri,
       return_url: request.returnUrl,
       seq: request.seq,
+      ...(request.maxAge === undefined ? {} : { max_age: request.maxAge }),
       binding: request.bindingHash,
       sealed: await this.#sealer.seal(
         JSON.stringify({ nonce: request.nonce, code_verifier: request.codeVerifier }),
@@ -70,6 +72,7 @@ export class RedisAuthorizationRequestStore implements AuthorizationRequestStore
       redirectUri: record.redirect_uri,
       returnUrl: record.return_url,
       seq: record.seq,
+      ...(record.max_age === undefined ? {} : { maxAge: record.max_age }),
       nonce,
       codeVerifier,
       bindingHash: hash,

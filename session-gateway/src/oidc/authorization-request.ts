@@ -16,6 +16,8 @@ export interface AuthorizationRequest {
   readonly bindingHash: string;
   /** The revocation sequence when the login began (ATTACKS 9). */
   readonly seq: number;
+  /** `max_age` as it was asked for, seconds. */
+  readonly maxAge?: number;
 }
 
 export interface NewAuthorizationRequest {
@@ -27,7 +29,7 @@ export interface NewAuthorizationRequest {
 
 /** A login transaction with fresh secrets of 256 bits each. */
 export function newAuthorizationRequest(
-  about: Pick<AuthorizationRequest, 'idp' | 'redirectUri' | 'returnUrl' | 'seq'>,
+  about: Pick<AuthorizationRequest, 'idp' | 'redirectUri' | 'returnUrl' | 'seq' | 'maxAge'>,
   now: number,
 ): NewAuthorizationRequest {
   const binding = `${now.toString(36)}.${secret()}`;

@@ -4,6 +4,7 @@ import type { JWTVerifyGetKey } from 'jose';
 import * as client from 'openid-client';
 import type { IdpRegistration } from '../config.js';
 import type { Profile } from '../sessions/session-store.js';
+import type { AuthorizationParameters } from './authorization-parameters.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import type { CompletedLogin } from './completed-login.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
@@ -23,6 +24,8 @@ const asymmetricAlgorithm = /^(?:RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/;
  */
 export class IdentityProvider {
   readonly id: string;
+  /** Path of the redirect URI that is registered with the provider. */
+  readonly callbackPath: string;
   readonly #registration: IdpRegistration;
   readonly #clock: Clock;
   readonly #configuration: () => Promise<client.Configuration>;
@@ -30,6 +33,7 @@ export class IdentityProvider {
 
   constructor(registration: IdpRegistration, clock: Clock) {
     this.id = registration.id;
+    this.callbackPath = registration.callbackPath ?? `/login/oauth2/code/${registration.id}`;
     this.#registration = registration;
     this.#clock = clock;
     this.#configuration = onDemand(() => discover(registration), clock);
@@ -45,10 +49,15 @@ export class IdentityProvider {
     await this.#configuration();
   }
 
-  /** Where to send the browser. */
-  async begin(request: AuthorizationRequest, state: string): Promise<string> {
+  /** Where to send the browser. @param wishes what the start asked for, of the allowlist */
+  async begin(
+    request: AuthorizationRequest,
+    state: string,
+    wishes: AuthorizationParameters = {},
+  ): Promise<string> {
     const configuration = await this.#configuration();
     const url = client.buildAuthorizationUrl(configuration, {
+      ...wishes,
       redirect_uri: request.redirectUri,
       scope: this.#registration.scopes,
       response_type: 'code',
@@ -77,6 +86,8 @@ export class IdentityProvider {
         expectedNonce: request.nonce,
         pkceCodeVerifier: request.codeVerifier,
         idTokenExpected: true,
+        // Then the ID token must say when the person logged in, and that must be recent enough.
+        ...(request.maxAge === undefined ? {} : { maxAge: request.maxAge }),
       });
       const claims = answer.claims();
       if (claims === undefined || answer.id_token === undefined) {
