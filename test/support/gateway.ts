@@ -84,7 +84,7 @@ export async function startGatewayStack(
     beginLogin: async (browser, returnUrl) => {
       const query = returnUrl === undefined ? '' : `?returnUrl=${encodeURIComponent(returnUrl)}`;
       const start = await browser.visit(startUrl + query);
-      return browser.redirectsUntil(String(start.headers.location), `${origin}/login/`);
+      return browser.redirectsUntil(String(start.headers.location), `${origin}/`);
     },
     login: async (browser = new BrowserJar()) => {
       const answer = await browser.visit(await stack.beginLogin(browser), { site: 'cross-site' });
