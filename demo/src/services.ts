@@ -72,6 +72,8 @@ function idpEnv({ ports, secrets, recordFile }: ServiceContext): Record<string, 
     DEMO_IDP_CLIENT_ID: clientId,
     DEMO_IDP_CLIENT_SECRET: secrets.clientSecret,
     DEMO_IDP_REDIRECT_URIS: callbacks.map((path) => origin + path).join(' '),
+    // By way of Envoy, as in production; 127.0.0.1 because localhost may also be ::1.
+    DEMO_IDP_BACKCHANNEL_LOGOUT_URI: `http://127.0.0.1:${ports.ingress}/auth/backchannel-logout`,
     DEMO_IDP_POST_LOGOUT_REDIRECT_URIS: [`${origin}/peace`, `${origin}/`, origin].join(' '),
     ...(recordFile === undefined ? {} : { DEMO_IDP_RECORD_FILE: recordFile }),
   };

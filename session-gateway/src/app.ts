@@ -1,9 +1,11 @@
 import type { BlockList } from 'node:net';
 import type { Clock } from '@sallyport/shared';
 import type { Health } from '@sallyport/shared/runtime';
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express } from 'express';
 import type { Events } from './events.js';
 import { errorHandler, notFound } from './http/error-handler.js';
+import type { Limits } from './http/limits.js';
+import { clearCookiesPath } from './http/pages.js';
 import { requestLog } from './http/request-log.js';
 import { securityHeaders } from './http/security-headers.js';
 import type { SessionCookies } from './http/session-cookies.js';
@@ -12,10 +14,11 @@ import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { PermissionClient } from './permissions/permission-client.js';
 import { backchannelLogout } from './routes/backchannel-logout.js';
 import { callback } from './routes/callback.js';
+import { clearCookies, offerClearCookies } from './routes/clear-cookies.js';
 import { devices, endDevice } from './routes/devices.js';
 import { health } from './routes/health.js';
 import { heartbeat } from './routes/heartbeat.js';
-import { login } from './routes/login.js';
+import { login, signin } from './routes/login.js';
 import { logout, logoutPage } from './routes/logout.js';
 import { refresh, refuseForeignRefresh } from './routes/refresh.js';
 import { session } from './routes/session.js';
@@ -42,7 +45,8 @@ export interface AppParts {
   readonly logoutTokens: LogoutTokenLog;
   readonly trustedProxies: BlockList;
   readonly use: SessionUse;
-  readonly refreshLimit: RequestHandler;
+  readonly confirmCrossSite: boolean;
+  readonly limits: Limits;
   readonly cookies: SessionCookies;
   readonly health: Health;
   readonly clock: Clock;
@@ -66,17 +70,29 @@ export function createApp(parts: AppParts): Express {
   app.get('/actuator/health', health(parts.health));
   // Before any look at a cookie: the caller is the provider.
   app.post('/auth/backchannel-logout', backchannelLogout(parts));
+  // The way out for a browser that the next line refuses.
+  app.get(clearCookiesPath, offerClearCookies());
+  app.post(clearCookiesPath, clearCookies(parts));
   app.use(parts.cookies.refuseTwo());
-  app.get('/oauth2/authorization/:idp', login(parts));
-  app.get('/login/oauth2/code/:idp', callback(parts));
-  app.get(['/user', '/auth/v1/user'], user(parts));
+  const { limits } = parts;
+  // One by one: a metric's label is the path of the route.
+  for (const path of ['/oauth2/authorization/:idp', '/auth/login']) {
+    app.get(path, ...limits.start, login(parts));
+  }
+  app.post('/auth/signin', ...limits.start, signin(parts));
+  for (const path of ['/login/oauth2/code/:idp', '/auth/callback', '/auth/callback/:idp']) {
+    app.get(path, ...limits.callback, callback(parts));
+  }
+  for (const path of ['/user', '/auth/v1/user']) app.get(path, user(parts));
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));
   app.delete('/auth/sessions/:ref', endDevice(parts));
   app.get('/auth/v1/session', heartbeat(parts));
-  app.post('/auth/refresh', refuseForeignRefresh(parts), parts.refreshLimit, refresh(parts));
-  app.get('/logout', logoutPage(parts));
-  app.post('/logout', logout(parts));
+  app.post('/auth/refresh', refuseForeignRefresh(parts), ...limits.refresh, refresh(parts));
+  for (const path of ['/logout', '/auth/logout', '/auth/signout']) {
+    app.get(path, logoutPage(parts));
+    app.post(path, logout(parts));
+  }
   app.use(notFound);
   app.use(errorHandler(parts.events));
   return app;

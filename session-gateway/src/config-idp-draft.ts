@@ -33,6 +33,7 @@ export function commonValues(
     par: value.IDP_PAR,
     jar: value.IDP_JAR,
     dpop: value.IDP_DPOP,
+    callbackPath: value.IDP_CALLBACK_PATH,
     logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
     strictLogoutTokens: value.IDP_LOGOUT_TOKEN_STRICT,
     timeout: value.IDP_TIMEOUT_MS,

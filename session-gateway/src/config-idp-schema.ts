@@ -7,6 +7,7 @@ import {
 } from './config-rules.js';
 import {
   asymmetricAlgorithms,
+  callbackPaths,
   clientAuthentications,
   symmetricAlgorithms,
 } from './oidc/idp-registration.js';
@@ -42,6 +43,7 @@ export function idpRules(devInsecure: boolean) {
         /^(?=(?:.* )?openid(?: |$))[\x21-\x7e]+(?: [\x21-\x7e]+)*$/,
         'must be scopes with single spaces between them, openid among them.',
       ),
+    callbackPath: z.enum(callbackPaths, { error: `must be ${callbackPaths.join(', ')}.` }),
     logoutReturnTo: text('', secureUrl),
     logoutUrlTemplate: text('', secureUrl),
   };
@@ -78,6 +80,7 @@ export function registrationsFileSchema(devInsecure: boolean) {
       par: onOff.optional(),
       jar: onOff.optional(),
       dpop: onOff.optional(),
+      callbackPath: rules.callbackPath.optional(),
       logoutReturnTo: rules.logoutReturnTo.optional(),
       logoutUrlTemplate: rules.logoutUrlTemplate.optional(),
       logoutTokenStrict: onOff.optional(),

@@ -32,6 +32,7 @@ export function idpVariables(given: {
     IDP_PAR: flag(false),
     IDP_JAR: flag(false),
     IDP_DPOP: flag(false),
+    IDP_CALLBACK_PATH: rules.callbackPath.default('/login/oauth2/code/{idp}'),
     IDP_LOGOUT_RETURN_TO: rules.logoutReturnTo.optional(),
     IDP_LOGOUT_URL_TEMPLATE: rules.logoutUrlTemplate.optional(),
     IDP_LOGOUT_TOKEN_STRICT: flag(false),

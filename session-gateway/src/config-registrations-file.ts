@@ -76,6 +76,7 @@ function draftOf(
     par: registration.par,
     jar: registration.jar,
     dpop: registration.dpop,
+    callbackPath: registration.callbackPath,
     logoutReturnTo: registration.logoutReturnTo,
     logoutUrlTemplate: registration.logoutUrlTemplate,
     strictLogoutTokens: registration.logoutTokenStrict,

@@ -38,6 +38,10 @@ export interface Config {
   /** Who may call the management port's `/internal`. */
   readonly internalCallers: readonly Caller[];
   readonly trustedProxies: BlockList;
+  /** Ask a person whom another site sent before a login begins. */
+  readonly confirmCrossSiteLogin: boolean;
+  /** Starts and callbacks of one client address in a minute; 0: any number. */
+  readonly loginRateLimit: number;
   readonly refresh: RefreshTiming & {
     /** How long a refresh token that may be spent is left alone. */
     readonly retryAfter: number;
@@ -184,6 +188,8 @@ function shape(
       value.INTERNAL_API_TOKENS === undefined
         ? []
         : parseCallers(value.INTERNAL_API_TOKENS).callers,
+    confirmCrossSiteLogin: value.GATEWAY_CONFIRM_CROSS_SITE_LOGIN,
+    loginRateLimit: value.GATEWAY_LOGIN_RATE_LIMIT,
     trustedProxies: parseTrustedProxies(value.GATEWAY_TRUSTED_PROXIES) ?? new BlockList(),
     refresh: {
       leewaySeconds: value.REFRESH_BEFORE_EXPIRY_SECONDS,

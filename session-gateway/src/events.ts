@@ -1,6 +1,7 @@
 import type { OwnerKind } from '@sallyport/shared';
 import { Counter, Gauge, Histogram, type Logger, type Registry } from '@sallyport/shared/runtime';
 import type { ProblemCode } from './http/problems.js';
+import { idpFailureClass } from './oidc/idp-failure-class.js';
 
 export interface Answer {
   readonly method: string;
@@ -18,7 +19,8 @@ export interface Events {
   loginCompleted(idp: string): void;
   /** The callback belongs to no login of this browser: late, repeated, or somebody else's. */
   loginUnknown(): void;
-  loginFailed(idp: string, reason: ProblemCode): void;
+  /** At its start or at its callback. */
+  loginFailed(idp: string, reason: ProblemCode, error: unknown): void;
   loggedOut(hadSession: boolean): void;
   revocationFailed(reason: string): void;
   /** Sessions ended by somebody else than the browser that holds them. */
@@ -46,6 +48,12 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     name: 'gateway_logins_total',
     help: 'Logins by registration and stage: started, completed, unknown, or why it failed',
     labelNames: ['idp', 'outcome'],
+    registers,
+  });
+  const loginFailures = new Counter({
+    name: 'gateway_login_failures_total',
+    help: 'Logins that failed, by registration and class: what the identity provider did, or our own reason',
+    labelNames: ['idp', 'class'],
     registers,
   });
   const logouts = new Counter({
@@ -108,8 +116,9 @@ export function createEvents(registry: Registry, logger: Logger): Events {
       logins.inc({ idp: 'other', outcome: 'unknown' });
       logger.info('callback without a login of this browser');
     },
-    loginFailed(idp, reason) {
+    loginFailed(idp, reason, error) {
       logins.inc({ idp, outcome: reason });
+      loginFailures.inc({ idp, class: idpFailureClass(error) ?? reason });
     },
     loggedOut(hadSession) {
       logouts.inc({ session: hadSession ? 'ended' : 'none' });
@@ -138,7 +147,10 @@ export function createEvents(registry: Registry, logger: Logger): Events {
         logger.error({ reason, ...traceOf(error) }, 'request failed');
       } else if (!reason.startsWith('no')) {
         // Only words and codes: the messages of other people's errors may quote what we sent.
-        logger.warn({ reason, detail, cause: codeOf(cause) }, 'request failed');
+        logger.warn(
+          { reason, class: idpFailureClass(error), detail, cause: codeOf(cause) },
+          'request failed',
+        );
       }
     },
   };

@@ -22,6 +22,8 @@ export function gatewayServer(port: number, listener: RequestListener): GatewayS
     },
     listener,
   );
+  // Node drops header lines after the 2000th: a second session cookie could hide there.
+  server.maxHeadersCount = 0;
   return {
     name: 'gateway server',
     get port() {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { refreshRateLimitPrefix, systemClock } from '@sallyport/shared';
+import { systemClock } from '@sallyport/shared';
 import {
   closeRedis,
   ConfigError,
@@ -20,8 +20,8 @@ import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
 import { idpParts } from './idp-parts.js';
 import { createInternalApp } from './internal-app.js';
+import { limits } from './http/limits.js';
 import { SessionCookies } from './http/session-cookies.js';
-import { sessionRateLimit } from './http/session-rate-limit.js';
 import { RedisAuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import { createIdpEvents } from './oidc/idp-events.js';
 import { logoutTokenLife } from './oidc/logout-token.js';
@@ -131,10 +131,11 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     logoutTokens: new LogoutTokenLog(redis, logoutTokenLife),
     deviceRef: new DeviceRef(config.sealKeys),
     trustedProxies: config.trustedProxies,
-    refreshLimit: sessionRateLimit({
+    confirmCrossSite: config.confirmCrossSiteLogin,
+    limits: limits({
       redis,
-      prefix: refreshRateLimitPrefix,
-      perMinute: 30,
+      trustedProxies: config.trustedProxies,
+      loginsPerAddress: config.loginRateLimit,
       sessionOf: (request) => {
         const id = cookies.idOf(request);
         return id === undefined ? undefined : sessions.handleOf(id);

@@ -86,8 +86,17 @@ export function endedSessionKey(handle: SessionHandle): string {
   return `gateway:ended:${handle}`;
 }
 
-/** Prefix of the counters of `POST /auth/refresh`, one per session. */
-export const refreshRateLimitPrefix = 'gateway:rl:refresh:';
+/**
+ * Prefixes of the counters of rate limits: logins begun and callbacks per address, callbacks per login
+ * transaction, `POST /auth/refresh` per session, exchanges per address or subject.
+ */
+export const rateLimitPrefixes = {
+  start: 'gateway:rl:start:',
+  callback: 'gateway:rl:callback:',
+  transaction: 'gateway:rl:transaction:',
+  refresh: 'gateway:rl:refresh:',
+  exchange: 'gateway:rl:exchange:',
+} as const;
 
 /**
  * SHA-256 of length-prefixed parts, base64url. The prefix keeps ('a,b','c') and ('a','b,c') apart;

@@ -234,7 +234,8 @@ describeOnRedis(
         expect(answer.status).toBe(200);
         expect(answer.text).toContain(bounceTo('/'));
         expect(setCookies(answer)).toEqual([]);
-        expect((await keys()).every((key) => key.startsWith('gateway:login:'))).toBe(true);
+        // Nothing but the login that is still open, and the count of such attempts.
+        expect((await keys()).every((key) => /^gateway:(?:login|rl):/.test(key))).toBe(true);
       });
 
       it.each([

@@ -45,7 +45,9 @@ export async function startGatewayStack(
   const origin = `http://localhost:${String(port)}`;
   const managementOrigin = `http://127.0.0.1:${String(managementPort)}`;
   const idp = await startIdp({
-    redirectUris: [`${origin}/login/oauth2/code/idp`],
+    redirectUris: ['/login/oauth2/code/idp', '/auth/callback/idp', '/auth/callback'].map(
+      (path) => origin + path,
+    ),
     postLogoutRedirectUris: [`${origin}/`],
     backchannelLogoutUri: `${origin}/auth/backchannel-logout`,
     ...idpOptions,
@@ -86,7 +88,7 @@ export async function startGatewayStack(
     beginLogin: async (browser, returnUrl) => {
       const query = returnUrl === undefined ? '' : `?returnUrl=${encodeURIComponent(returnUrl)}`;
       const start = await browser.visit(startUrl + query);
-      return browser.redirectsUntil(String(start.headers.location), `${origin}/login/`);
+      return browser.redirectsUntil(String(start.headers.location), `${origin}/`);
     },
     login: async (browser = new BrowserJar()) => {
       const answer = await browser.visit(await stack.beginLogin(browser), { site: 'cross-site' });

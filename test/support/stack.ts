@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mode } from '@sallyport/demo/envoy-process';
 import { freePorts } from '@sallyport/demo/ports';
-import { startStack, type Stack } from '@sallyport/demo/stack';
+import { startStack, type Stack, type StackOptions } from '@sallyport/demo/stack';
 import type { Answer } from '@sallyport/demo/web-client/exchange';
 import { WebClient } from '@sallyport/demo/web-client/web-client';
 import { Redis } from 'ioredis';
@@ -20,7 +20,10 @@ export interface TestStack extends Stack {
   logs(): ReadonlyMap<string, string>;
 }
 
-export async function startTestStack(mode: Mode): Promise<TestStack> {
+export async function startTestStack(
+  mode: Mode,
+  extraEnv: StackOptions['extraEnv'] = {},
+): Promise<TestStack> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
   const recordFile = join(directory, 'issued-by-the-idp');
   const nobody = (): void => undefined;
@@ -29,6 +32,7 @@ export async function startTestStack(mode: Mode): Promise<TestStack> {
     ports: await freePorts(),
     directory,
     recordFile,
+    extraEnv,
     progress: { waiting: nobody, ready: nobody },
     logLevel: 'debug',
   });

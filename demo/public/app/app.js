@@ -27,16 +27,28 @@ function inWords(epochSeconds) {
   return new Date(epochSeconds * 1000).toLocaleTimeString([], { timeStyle: 'short' });
 }
 
+const loginErrors = {
+  auth_failed: [
+    'The login did not work',
+    'The identity provider did not let you in. You can try again.',
+  ],
+  // The answer to prompt=none.
+  login_required: ['Log in', 'You are not logged in at the identity provider.'],
+};
+
 function showLogin() {
   show('login');
   const returnUrl = address.searchParams.get('returnUrl') ?? defaultReturnUrl;
   const start = new URL('/oauth2/authorization/idp', address.origin);
   start.searchParams.set('returnUrl', returnUrl);
   view.querySelector('[data-login]').href = start.href;
-  const failed = address.searchParams.get('error') !== null;
-  setText('title', failed ? 'The login did not work' : 'Log in');
-  setText('error', failed ? 'The identity provider did not let you in. You can try again.' : '');
-  if (failed) view.querySelector('[data-login]').textContent = 'Try again';
+  const error = address.searchParams.get('error');
+  const [title, text] =
+    loginErrors[error] ?? (error === null ? ['Log in', ''] : loginErrors.auth_failed);
+  setText('title', title);
+  setText('error', text);
+  if (error !== null && error !== 'login_required')
+    view.querySelector('[data-login]').textContent = 'Try again';
 }
 
 function showPerson(session) {

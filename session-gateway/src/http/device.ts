@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Request } from 'express';
+import { ipKeyGenerator } from 'express-rate-limit';
 import type { Device } from '../sessions/session-lifecycle.js';
 
 /** Order matters: every browser claims to be its ancestors too. */
@@ -60,12 +61,30 @@ export function clientAddress(
   for (const hop of [...forwarded, peer ?? ''].map((one) => one.trim()).reverse()) {
     if (isIP(hop) === 0) return undefined;
     address = hop;
-    if (!trusted.check(hop, isIPv6(hop) ? 'ipv6' : 'ipv4')) break;
+    if (!isTrusted(hop, trusted)) break;
   }
   return address;
 }
 
-/** Peers whose X-Forwarded-For counts; undefined if one of them is no address or range. */
+/**
+ * Whom a limit per address counts: an IPv4 address or an IPv6 /64, which is one customer. Undefined
+ * where every hop is ours, or one bucket would hold everybody behind it.
+ */
+export function countedAddress(request: Request, trusted: BlockList): string | undefined {
+  const address = addressOf(request, trusted);
+  if (address === undefined || isTrusted(address, trusted)) return undefined;
+  return ipKeyGenerator(address, 64);
+}
+
+function addressOf(request: Request, trusted: BlockList): string | undefined {
+  return clientAddress(request.socket.remoteAddress, request.get('x-forwarded-for'), trusted);
+}
+
+function isTrusted(address: string, trusted: BlockList): boolean {
+  return trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+/** Peers whose X-Forwarded-For counts; undefined if one is no address or range, or is everybody. */
 export function parseTrustedProxies(text: string): BlockList | undefined {
   const list = new BlockList();
   for (const entry of text.split(',').map((part) => part.trim())) {
@@ -73,7 +92,7 @@ export function parseTrustedProxies(text: string): BlockList | undefined {
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     const length = Number(bits ?? (family === 'ipv6' ? 128 : 32));
     const longest = family === 'ipv6' ? 128 : 32;
-    if (isIP(address) === 0 || !Number.isInteger(length) || length < 0 || length > longest) {
+    if (isIP(address) === 0 || !Number.isInteger(length) || length < 1 || length > longest) {
       return undefined;
     }
     list.addSubnet(address, length, family);
@@ -83,12 +102,7 @@ export function parseTrustedProxies(text: string): BlockList | undefined {
 
 export function deviceOf(request: Request, trusted: BlockList): Device {
   const hint = deviceHint(request.get('user-agent'));
-  const address = clientAddress(
-    request.socket.remoteAddress,
-    request.get('x-forwarded-for'),
-    trusted,
-  );
-  const prefix = ipPrefix(address);
+  const prefix = ipPrefix(addressOf(request, trusted));
   return {
     ...(hint === undefined ? {} : { deviceHint: hint }),
     ...(prefix === undefined ? {} : { ipPrefix: prefix }),

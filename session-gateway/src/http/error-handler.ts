@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Events } from '../events.js';
 import { endReasons } from '../sessions/ended-sessions.js';
+import { sendClearCookiesPage } from './clear-cookies-page.js';
 import { problemPage } from './pages.js';
 import { problemCodeOf, problems, type ProblemCode } from './problems.js';
 import { RefusedError } from './refused-error.js';
@@ -46,6 +47,10 @@ function answerProblem(request: Request, response: Response, code: ProblemCode):
   if (code === 'unknown_caller') response.set('WWW-Authenticate', 'Bearer');
   // The rest of the body was not read.
   if (status === 413) response.set('Connection', 'close');
+  if (wantsPage(request) && code === 'ambiguous_cookie') {
+    sendClearCookiesPage(response);
+    return;
+  }
   if (wantsPage(request) && !sessionIsOver.has(code)) {
     response.type('html').send(problemPage({ title, detail }, { label: 'Start page', href: '/' }));
     return;

@@ -14,6 +14,9 @@ a,button{font:inherit;color:inherit}
 /** The one inline thing on our pages, allowed by its hash. */
 export const styleSource = `'sha256-${createHash('sha256').update(style).digest('base64')}'`;
 
+/** Where the form of {@link clearCookiesPage} goes. */
+export const clearCookiesPath = '/auth/clear-cookies';
+
 interface Page {
   readonly title: string;
   readonly text: string;
@@ -71,6 +74,32 @@ export function confirmLogoutPage(): string {
     title: 'Log out?',
     text: 'You were sent here from elsewhere. Nothing has happened yet.',
     form: { label: 'Log out', action: '/logout' },
+  });
+}
+
+/** For a person whom another site sent to a login's start. @param href the start again, of ours */
+export function confirmLoginPage(href: string): string {
+  return render({
+    title: 'Log in?',
+    text: 'You were sent here from another site. Nothing has happened yet.',
+    action: { label: 'Log in', href },
+  });
+}
+
+/** Two session cookies: only the browser can remove one that a sibling site planted (ATTACKS 26). */
+export function clearCookiesPage(): string {
+  return render({
+    title: 'Two sessions in one browser',
+    text: 'This browser sent more than one session cookie, and nobody can know which one is yours. Clear the cookies of this site, then log in again.',
+    form: { label: 'Clear the cookies of this site', action: clearCookiesPath },
+  });
+}
+
+export function clearedCookiesPage(): string {
+  return render({
+    title: 'The cookies are cleared',
+    text: 'If you see the same message again, delete the cookies of this site in the settings of your browser.',
+    action: { label: 'Start page', href: '/' },
   });
 }
 

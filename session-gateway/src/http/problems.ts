@@ -104,7 +104,7 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
   rate_limited: {
     status: 429,
     title: 'Too many requests',
-    detail: 'This session was refreshed too often. Try again in a moment.',
+    detail: 'So many requests in so short a time are not served. Wait a moment, then try again.',
   },
   refresh_pending: {
     status: 503,
@@ -115,6 +115,11 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
   idp_unreachable: idpDown,
   idp_unsuitable: idpDown,
   login_denied: loginFailed,
+  login_required: {
+    status: 401,
+    title: 'Not logged in at the identity provider',
+    detail: 'A login without a question to you was not possible. Log in.',
+  },
   login_refused: loginFailed,
   bad_idp_answer: loginFailed,
   permission_service_unavailable: permissionsMissing,

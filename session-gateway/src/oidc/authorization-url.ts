@@ -1,4 +1,5 @@
 import * as client from 'openid-client';
+import type { AuthorizationParameters } from './authorization-parameters.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { named } from './client-authentication.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
@@ -15,9 +16,9 @@ export async function authorizationUrl(
   configuration: client.Configuration,
   registration: IdpRegistration,
   request: AuthorizationRequest,
-  state: string,
+  given: AuthorizationParameters & { readonly state: string },
 ): Promise<string> {
-  const parameters = await parametersOf(registration, request, state);
+  const parameters = await parametersOf(registration, request, given);
   try {
     const signed = registration.jar
       ? await signedParameters(configuration, registration, parameters)
@@ -40,14 +41,14 @@ export async function authorizationUrl(
 async function parametersOf(
   registration: IdpRegistration,
   request: AuthorizationRequest,
-  state: string,
+  given: AuthorizationParameters & { readonly state: string },
 ): Promise<Record<string, string>> {
-  const maxAge = request.maxAge ?? registration.maxAge;
+  const { maxAge } = request;
   return {
+    ...given,
     redirect_uri: request.redirectUri,
     scope: registration.scopes,
     response_type: 'code',
-    state,
     nonce: request.nonce,
     code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
     code_challenge_method: 'S256',

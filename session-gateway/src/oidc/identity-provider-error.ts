@@ -1,10 +1,16 @@
 /**
  * `idp_unreachable`: it cannot answer now. `idp_unsuitable`: its metadata or our registration with it
- * will not do. `login_denied`: it told the browser no. `login_refused`: it did not accept the code.
+ * will not do. `login_denied`: it told the browser no. `login_required`: it would have had to ask the
+ * person, and `prompt=none` forbade that. `login_refused`: it did not accept the code.
  * `bad_idp_answer`: what it said does not hold (issuer, nonce, signature, subject …).
  */
 export type IdentityProviderErrorCode =
-  'idp_unreachable' | 'idp_unsuitable' | 'login_denied' | 'login_refused' | 'bad_idp_answer';
+  | 'idp_unreachable'
+  | 'idp_unsuitable'
+  | 'login_denied'
+  | 'login_required'
+  | 'login_refused'
+  | 'bad_idp_answer';
 
 export class IdentityProviderError extends Error {
   override readonly name = 'IdentityProviderError';
@@ -26,6 +32,13 @@ export class IdentityProviderError extends Error {
   }
 }
 
+/** OIDC Core 1.0 §3.1.2.6 */
+const silentErrors = new Set([
+  'login_required',
+  'interaction_required',
+  'consent_required',
+  'account_selection_required',
+]);
 const transientErrors = new Set(['server_error', 'temporarily_unavailable']);
 const registrationErrors = new Set(['invalid_client', 'unauthorized_client', 'invalid_scope']);
 
@@ -41,7 +54,8 @@ export function asIdentityProviderError(error: unknown): IdentityProviderError {
       return new IdentityProviderError('idp_unreachable', detail, options);
     }
     if (name === 'AuthorizationResponseError') {
-      return new IdentityProviderError('login_denied', detail, options);
+      const kind = silentErrors.has(detail) ? 'login_required' : 'login_denied';
+      return new IdentityProviderError(kind, detail, options);
     }
     const kind = registrationErrors.has(detail) ? 'idp_unsuitable' : 'login_refused';
     return new IdentityProviderError(kind, detail, options);

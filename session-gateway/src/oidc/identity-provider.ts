@@ -1,5 +1,6 @@
 import type { Clock } from '@sallyport/shared';
 import * as client from 'openid-client';
+import type { AuthorizationParameters } from './authorization-parameters.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { authorizationUrl } from './authorization-url.js';
 import type { CompletedLogin } from './completed-login.js';
@@ -23,12 +24,15 @@ export interface IdentityProviderOptions {
 /** One OpenID provider (OIDC Core 1.0, code flow). Every failure is an IdentityProviderError. */
 export class IdentityProvider {
   readonly id: string;
+  /** Path of the redirect URI that is registered with the provider. */
+  readonly callbackPath: string;
   readonly #registration: IdpRegistration;
   readonly #metadata: ProviderMetadata;
   readonly #clock: Clock;
 
   constructor({ registration, metadata, clock }: IdentityProviderOptions) {
     this.id = registration.id;
+    this.callbackPath = registration.callbackPath.replace('{idp}', registration.id);
     this.#registration = registration;
     this.#metadata = metadata;
     this.#clock = clock;
@@ -53,10 +57,24 @@ export class IdentityProvider {
     return this.#registration.dpop ? { proofKey: await newProofKey() } : {};
   }
 
-  /** Where to send the browser. */
-  async begin(request: AuthorizationRequest, state: string): Promise<string> {
+  /**
+   * How recent the person's login at the provider must be, seconds: what a start asks for can only
+   * shorten what the registration says.
+   */
+  maxAge(wish: string | undefined): { readonly maxAge?: number } {
+    const limits = [this.#registration.maxAge, wish === undefined ? undefined : Number(wish)];
+    const shortest = Math.min(...limits.filter((limit) => limit !== undefined));
+    return Number.isFinite(shortest) ? { maxAge: shortest } : {};
+  }
+
+  /** Where to send the browser. @param wishes what the start asked for, of the allowlist */
+  async begin(
+    request: AuthorizationRequest,
+    state: string,
+    wishes: AuthorizationParameters = {},
+  ): Promise<string> {
     const { configuration } = await this.#metadata.current();
-    return authorizationUrl(configuration, this.#registration, request, state);
+    return authorizationUrl(configuration, this.#registration, request, { ...wishes, state });
   }
 
   /** Trades the authorization response for tokens and asks who the person is. */

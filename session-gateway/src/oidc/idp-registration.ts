@@ -20,6 +20,14 @@ export const asymmetricAlgorithms = [
 /** With the client secret: only for a registration that names one of them. */
 export const symmetricAlgorithms = ['HS256', 'HS384', 'HS512'] as const;
 
+/** The callback's addresses; only the one that is sent to the provider is accepted. */
+export const callbackPaths = [
+  '/login/oauth2/code/{idp}',
+  '/auth/callback/{idp}',
+  '/auth/callback',
+] as const;
+export type CallbackPath = (typeof callbackPaths)[number];
+
 /** What the gateway needs to know of one identity provider. */
 export interface IdpRegistration {
   /** The `{idp}` of the routes. */
@@ -42,6 +50,8 @@ export interface IdpRegistration {
   readonly jar: boolean;
   /** Bind tokens to a key of the session (DPoP, RFC 9449). */
   readonly dpop: boolean;
+  /** Path of the registered redirect URI; `{idp}` stands for the id. */
+  readonly callbackPath: CallbackPath;
   readonly logoutReturnTo: string;
   readonly logoutUrlTemplate?: string;
   /** Accept logout tokens only with `typ: logout+jwt`. */

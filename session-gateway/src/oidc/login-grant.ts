@@ -27,7 +27,7 @@ export async function redeemCode(
   // whatever host and path the request came in by (ATTACKS 37).
   const url = new URL(request.redirectUri);
   url.search = response.toString();
-  const maxAge = request.maxAge ?? registration.maxAge;
+  const { maxAge } = request;
   try {
     const proof = await proofWith(provider, request.proofKey);
     const checks = {

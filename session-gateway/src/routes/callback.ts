@@ -5,6 +5,7 @@ import type { Events } from '../events.js';
 import { deviceOf } from '../http/device.js';
 import { bouncePage } from '../http/pages.js';
 import { problemCodeOf, type ProblemCode } from '../http/problems.js';
+import { RefusedError } from '../http/refused-error.js';
 import { onlyValue, queryOf, wantsPage } from '../http/request-facts.js';
 import { safeReturnUrl } from '../http/return-url.js';
 import type { SessionCookies } from '../http/session-cookies.js';
@@ -33,10 +34,15 @@ export interface CallbackOptions {
   readonly events: Pick<Events, 'loginCompleted' | 'loginUnknown' | 'loginFailed' | 'failed'>;
 }
 
-/** `GET /login/oauth2/code/{idp}`: completes the login this browser began, once. */
-export function callback(options: CallbackOptions): RequestHandler<{ idp: string }> {
+/**
+ * `GET /login/oauth2/code/{idp}`, `/auth/callback` and `/auth/callback/{idp}`: completes the login this
+ * browser began, once.
+ */
+export function callback(options: CallbackOptions): RequestHandler {
   const { cookies, publicOrigin, events } = options;
   return async (request, response) => {
+    // Whoever only asks about the address must not use the login up.
+    if (request.method !== 'GET') throw new RefusedError('not_a_navigation');
     const begun = await consume(options, request);
     if (begun === undefined) {
       // Late, repeated or not of this browser. A live session cannot be seen here (its cookie is
@@ -51,7 +57,7 @@ export function callback(options: CallbackOptions): RequestHandler<{ idp: string
       cookies.set(response, await complete(options, request, transaction, state));
     } catch (error) {
       const code = problemCodeOf(error);
-      events.loginFailed(transaction.idp, code);
+      events.loginFailed(transaction.idp, code, error);
       const page = failurePage(code, transaction.returnUrl, publicOrigin);
       if (page === undefined || !wantsPage(request)) throw error;
       events.failed(code, error);
@@ -79,13 +85,13 @@ async function consume(
 
 async function complete(
   { idps, permissions, sessions, cookies, pushes, trustedProxies }: CallbackOptions,
-  request: Request<{ idp: string }>,
+  request: Request,
   transaction: AuthorizationRequest,
   state: string,
 ): Promise<OpenedSession> {
   const idp = idps.get(transaction.idp);
-  // One redirect URI per provider: an answer that comes in by another one was mixed up (RFC 9700 §4.4).
-  if (idp === undefined || request.params.idp !== transaction.idp) {
+  // An answer that comes in by another redirect URI than the one sent was mixed up (RFC 9700 §4.4).
+  if (idp === undefined || request.path !== new URL(transaction.redirectUri).pathname) {
     throw new IdentityProviderError('bad_idp_answer', 'other_callback');
   }
   const login = await idp.complete(transaction, state, queryOf(request));
@@ -125,9 +131,11 @@ function failurePage(
   publicOrigin: string,
 ): string | undefined {
   if (faults.has(code)) return `${publicOrigin}/oops`;
-  if (!loginFailures.has(code)) return undefined;
+  const isSilent = code === 'login_required';
+  if (!isSilent && !loginFailures.has(code)) return undefined;
   const query = new URLSearchParams({
-    error: 'auth_failed',
+    // `prompt=none` got its answer: the front end decides, nothing here asks again by itself.
+    error: isSilent ? 'login_required' : 'auth_failed',
     returnUrl: checkedAgain(returnUrl, publicOrigin),
   });
   return `${publicOrigin}/login?${query.toString()}`;

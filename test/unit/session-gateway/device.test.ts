@@ -60,10 +60,17 @@ describe('clientAddress', () => {
     expect(clientAddress(peer, forwardedFor, trusted)).toBe(address);
   });
 
-  it.each(['', 'localhost', '10.0.0.0/33', '10.0.0.0/x', '::1/129', '10.0.0.1,'])(
-    'trusts no list such as "%s"',
-    (text) => {
-      expect(parseTrustedProxies(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'localhost',
+    '0.0.0.0/0',
+    '::/0',
+    '10.0.0.0/8,0.0.0.0/0',
+    '10.0.0.0/33',
+    '10.0.0.0/x',
+    '::1/129',
+    '10.0.0.1,',
+  ])('trusts no list such as "%s"', (text) => {
+    expect(parseTrustedProxies(text)).toBeUndefined();
+  });
 });

@@ -12,10 +12,13 @@ describe('the hash of a session id', () => {
     }
   });
 
-  it.each(['A', 'Z', 'a', 'z', '0', '9', '-', '_'])('is SHA-256 of one character throughout: %s', (character) => {
-    const id = character.repeat(43) as SessionId;
-    expect(sessionHandle(id, 'hashed')).toBe(reference(id));
-  });
+  it.each(['A', 'Z', 'a', 'z', '0', '9', '-', '_'])(
+    'is SHA-256 of one character throughout: %s',
+    (character) => {
+      const id = character.repeat(43) as SessionId;
+      expect(sessionHandle(id, 'hashed')).toBe(reference(id));
+    },
+  );
 
   it('keeps nothing of the call before', () => {
     const [first, second] = [newSessionId(), newSessionId()];

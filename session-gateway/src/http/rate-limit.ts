@@ -1,0 +1,111 @@
+import type { RedisConnection } from '@sallyport/shared/runtime';
+import type { Request, RequestHandler } from 'express';
+import {
+  rateLimit as expressRateLimit,
+  type ClientRateLimitInfo,
+  type Store,
+} from 'express-rate-limit';
+import { Cluster } from 'ioredis';
+import { RedisStore, type RedisReply } from 'rate-limit-redis';
+import { orUnavailable } from '../sessions/store-unavailable.js';
+import { RefusedError } from './refused-error.js';
+
+const windowMs = 60_000;
+
+export interface RateLimitOptions {
+  readonly redis: RedisConnection;
+  /** Of the counters' keys. */
+  readonly prefix: string;
+  readonly perMinute: number;
+  /**
+   * What is counted: a session, a transaction, an address; undefined: nothing. Never the same for
+   * people who have nothing to do with each other, or one of them locks the others out (ATTACKS 30).
+   */
+  readonly keyOf: (request: Request) => string | undefined;
+  /** `pass` where the request itself can do nothing without Redis; else `refuse`, a 503 (ATTACKS 35). */
+  readonly whenRedisFails: 'pass' | 'refuse';
+}
+
+/** So many requests in a minute, counted in Redis for all replicas; beyond them 429 with Retry-After. */
+export function rateLimit(options: RateLimitOptions): RequestHandler {
+  const { redis, prefix, perMinute, keyOf, whenRedisFails } = options;
+  return expressRateLimit({
+    windowMs,
+    limit: perMinute,
+    standardHeaders: 'draft-6',
+    legacyHeaders: false,
+    // Its own checks warn about proxies that nothing here is decided by.
+    validate: false,
+    skip: (request) => keyOf(request) === undefined,
+    keyGenerator: (request) => keyOf(request) ?? '',
+    handler: (_request, _response, refuse) => refuse(new RefusedError('rate_limited')),
+    store: new Counters(redis, prefix, whenRedisFails),
+  });
+}
+
+/**
+ * The counters in Redis. The library's store loads its script when it is made, and one that could not
+ * do it then stays broken for good (ATTACKS 35, tried): so it is made when Redis is there, and again
+ * if that went wrong.
+ */
+class Counters implements Store {
+  readonly #redis: RedisConnection;
+  readonly #prefix: string;
+  readonly #whenRedisFails: RateLimitOptions['whenRedisFails'];
+  #made: Promise<RedisStore> | undefined;
+
+  constructor(
+    redis: RedisConnection,
+    prefix: string,
+    whenRedisFails: RateLimitOptions['whenRedisFails'],
+  ) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+    this.#whenRedisFails = whenRedisFails;
+  }
+
+  /** @throws StoreUnavailableError if it is to refuse what it cannot count */
+  async increment(key: string): Promise<ClientRateLimitInfo> {
+    try {
+      return await orUnavailable(this.#store().then((store) => store.increment(key)));
+    } catch (error) {
+      if (this.#whenRedisFails === 'refuse') throw error;
+      return { totalHits: 0, resetTime: undefined };
+    }
+  }
+
+  async decrement(key: string): Promise<void> {
+    await (await this.#store()).decrement(key);
+  }
+
+  async resetKey(key: string): Promise<void> {
+    await (await this.#store()).resetKey(key);
+  }
+
+  #store(): Promise<RedisStore> {
+    this.#made ??= this.#make().catch((error: unknown) => {
+      this.#made = undefined;
+      throw error;
+    });
+    return this.#made;
+  }
+
+  async #make(): Promise<RedisStore> {
+    const store = new RedisStore({
+      prefix: this.#prefix,
+      sendCommand: (...words: string[]) => this.#send(words),
+    });
+    await store.init({ windowMs } as Parameters<RedisStore['init']>[0]);
+    return store;
+  }
+
+  async #send([command = '', ...args]: string[]): Promise<RedisReply> {
+    // A key-less SCRIPT LOAD would reach one node of a cluster, and the count is kept on another.
+    const nodes =
+      this.#redis instanceof Cluster && command === 'SCRIPT'
+        ? this.#redis.nodes('master')
+        : [this.#redis];
+    const replies = await Promise.all(nodes.map((node) => node.call(command, ...args)));
+    return replies[0] as RedisReply;
+  }
+}

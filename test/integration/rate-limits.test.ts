@@ -1,0 +1,256 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exchange } from '@sallyport/demo/web-client/exchange';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { closeRedis, createLogger, createRedis } from '@sallyport/shared/runtime';
+import express from 'express';
+import { errorHandler } from '../../session-gateway/src/http/error-handler.js';
+import { rateLimit, type RateLimitOptions } from '../../session-gateway/src/http/rate-limit.js';
+import { BrowserJar, setCookies, type Visit } from '../support/browser-jar.js';
+import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
+import { dump } from '../support/redis-dump.js';
+import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+const limit = 5;
+const from = (...hops: string[]): Visit => ({ headers: [['X-Forwarded-For', hops.join(', ')]] });
+
+describeOnRedis(
+  '6.2',
+  'two replicas of the gateway',
+  (redis) => {
+    let stack: GatewayStack;
+    let other: GatewayStack;
+    beforeAll(async () => {
+      const env = { GATEWAY_LOGIN_RATE_LIMIT: String(limit), GATEWAY_TRUSTED_PROXIES: '127.0.0.1' };
+      stack = await startGatewayStack(redis(), env);
+      other = await startGatewayStack(redis(), env);
+    });
+    afterAll(async () => {
+      await Promise.all([stack.close(), other.close()]);
+    });
+    beforeEach(async () => {
+      for (const admin of redis().admins) await admin.flushall();
+    });
+    const start = (visit: Visit, at = stack) => new BrowserJar().visit(at.startUrl, visit);
+    async function exhaust(...hops: string[]): Promise<void> {
+      for (let count = 0; count < limit; count += 1) {
+        expect((await start(from(...hops), count % 2 === 0 ? stack : other)).status).toBe(302);
+      }
+    }
+
+    it('let an address begin so many logins a minute, counted together', async () => {
+      await exhaust('203.0.113.7');
+      for (const at of [stack, other]) {
+        const refused = await start(from('203.0.113.7'), at);
+        expect(refused.status).toBe(429);
+        expect(refused.headers['content-type']).toBe('text/html; charset=utf-8');
+        expect(refused.text).toContain('Too many requests');
+        const wait = Number(refused.headers['retry-after']);
+        expect(wait).toBeGreaterThan(0);
+        expect(wait).toBeLessThanOrEqual(60);
+        expect(setCookies(refused)).toEqual([]);
+      }
+      const logins = (await dump(redis())).filter(({ key }) => key.startsWith('gateway:login:'));
+      expect(logins).toHaveLength(limit);
+    });
+
+    it.each(['/oauth2/authorization/idp', '/auth/login'])(
+      'count every address of the start together: %s',
+      async (path) => {
+        await exhaust('203.0.113.8');
+        const refused = await new BrowserJar().visit(stack.origin + path, from('203.0.113.8'));
+        expect(refused.status).toBe(429);
+      },
+    );
+
+    it('tell a machine by a problem', async () => {
+      await exhaust('203.0.113.9');
+      const answer = await start({
+        headers: [
+          ['X-Forwarded-For', '203.0.113.9'],
+          ['Accept', 'application/json'],
+          ['Sec-Fetch-Mode', 'cors'],
+        ],
+      });
+      expect(answer.status).toBe(429);
+      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+      expect(JSON.parse(answer.text)).toMatchObject({ status: 429, reason: 'rate_limited' });
+    });
+
+    it('A30: cannot be deceived by a forged X-Forwarded-For', async () => {
+      await exhaust('203.0.113.7');
+      for (const forged of ['6.6.6.6', '127.0.0.1', '203.0.113.8', 'unknown', '']) {
+        expect((await start(from(forged, '203.0.113.7'))).status).toBe(429);
+      }
+    });
+
+    it('A30: keep two people behind one Envoy apart', async () => {
+      await exhaust('203.0.113.7');
+      expect((await start(from('203.0.113.8'))).status).toBe(302);
+    });
+
+    it('A30: have no bucket for everybody where only proxies of ours are known', async () => {
+      for (let count = 0; count < 3 * limit; count += 1) {
+        expect((await start({})).status).toBe(302);
+        expect((await start(from('127.0.0.1'))).status).toBe(302);
+      }
+    });
+
+    it('count a whole IPv6 /64 as one address', async () => {
+      for (let count = 0; count < limit; count += 1) {
+        expect((await start(from(`2001:db8:1:2::${String(count)}`))).status).toBe(302);
+      }
+      expect((await start(from('2001:db8:1:2:ffff::1'))).status).toBe(429);
+      expect((await start(from('2001:db8:1:3::1'))).status).toBe(302);
+    });
+
+    it('let an address finish so many logins a minute', async () => {
+      const callback = `${stack.origin}/login/oauth2/code/idp?code=x`;
+      const statuses: number[] = [];
+      for (let count = 0; count < limit + 1; count += 1) {
+        statuses.push((await new BrowserJar().visit(callback, from('203.0.113.7'))).status);
+      }
+      expect(statuses).toEqual([...Array.from({ length: limit }, () => 200), 429]);
+    });
+
+    it('let the callback of one login come so often, whoever sends it, and the honest one always', async () => {
+      const browser = new BrowserJar();
+      const callback = await stack.beginLogin(browser);
+      const strangers = await Promise.all(
+        Array.from({ length: 25 }, () => new BrowserJar().visit(callback, { site: 'cross-site' })),
+      );
+      expect(strangers.filter(({ status }) => status === 429)).toHaveLength(5);
+      const honest = await browser.visit(callback, { site: 'cross-site' });
+      expect([honest.status, setCookies(honest).length]).toEqual([200, 3]);
+    });
+
+    it('keep no address, no state and no key without an end in Redis', async () => {
+      await start(from('203.0.113.7'));
+      const callback = await stack.beginLogin(new BrowserJar());
+      await new BrowserJar().visit(callback, from('203.0.113.7'));
+      const state = new URL(callback).searchParams.get('state') ?? '';
+      const counters = (await dump(redis())).filter(({ key }) => key.startsWith('gateway:rl:'));
+      expect(counters.map(({ key }) => key.replace(/[A-Za-z0-9_-]{43}$/, '<h>')).sort()).toEqual([
+        'gateway:rl:callback:<h>',
+        'gateway:rl:start:<h>',
+        'gateway:rl:transaction:<h>',
+      ]);
+      for (const { key } of counters) {
+        expect(key).not.toContain('203.0');
+        expect(key).not.toContain(state);
+        const ttl = (await redis().admins[0]?.pttl(key)) ?? -1;
+        expect(ttl).toBeGreaterThan(0);
+        expect(ttl).toBeLessThanOrEqual(60_000);
+      }
+    });
+
+    it('A35: count on when Redis forgot their scripts', async () => {
+      await exhaust('203.0.113.7');
+      for (const admin of redis().admins) await admin.script('FLUSH');
+      expect((await start(from('203.0.113.7'))).status).toBe(429);
+    });
+  },
+  { appendOnly: true },
+);
+
+describeOnRedis(
+  '6.2',
+  'a rate limit',
+  (redis) => {
+    const ends: (() => Promise<unknown>)[] = [];
+    beforeEach(async () => {
+      for (const admin of redis().admins) await admin.flushall();
+    });
+    afterEach(async () => {
+      const server = redis().servers[0];
+      if (server?.pid === undefined) await server?.restart();
+      await until(async () => (await redis().admins[0]?.ping()) === 'PONG');
+      for (const end of ends.splice(0)) await end();
+    });
+
+    /** A limited route with a connection of its own, which may not be there yet. */
+    async function limited(whenRedisFails: RateLimitOptions['whenRedisFails']) {
+      const connection = newConnection(redis());
+      ends.push(() => closeRedis(connection));
+      const app = express();
+      const keyOf = (request: express.Request) => request.get('x-key');
+      const prefix = 'gateway:rl:exchange:';
+      app.use(rateLimit({ redis: connection, prefix, perMinute: 2, keyOf, whenRedisFails }));
+      app.get('/', (_request, response) => void response.send('done'));
+      const failed: unknown[] = [];
+      app.use(errorHandler({ failed: (reason) => failed.push(reason) }));
+      const server = createServer(app);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      ends.push(() => close(server));
+      const origin = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/`;
+      const ask = async (key: string) => {
+        const answer = await exchange(origin, { headers: [['X-Key', key]] });
+        return { status: answer.status, retryAfter: answer.headers['retry-after'] };
+      };
+      return { connection, origin, ask, failed };
+    }
+
+    describe.each(['pass', 'refuse'] as const)('that is to %s without Redis', (whenRedisFails) => {
+      const without = whenRedisFails === 'pass' ? 200 : 503;
+
+      it('A35: is built before Redis is there, and counts as soon as it is', async () => {
+        await redis().servers[0]?.kill();
+        const { connection, ask } = await limited(whenRedisFails);
+        await connection.connect().catch(() => undefined);
+        for (let count = 0; count < 4; count += 1) {
+          expect((await ask('early')).status).toBe(without);
+        }
+        await redis().servers[0]?.restart();
+        await until(async () => (await ask('late')).status === 429);
+        expect((await ask('later')).status).toBe(200);
+      });
+
+      it('does so while Redis is gone, and counts again when it is back', async () => {
+        const { connection, ask, failed } = await limited(whenRedisFails);
+        await connection.connect();
+        expect((await ask('a')).status).toBe(200);
+        await redis().servers[0]?.kill();
+        const answer = await ask('a');
+        expect(answer).toEqual({
+          status: without,
+          retryAfter: without === 503 ? '1' : undefined,
+        });
+        expect(failed).toEqual(without === 503 ? ['store_unavailable'] : []);
+        await redis().servers[0]?.restart();
+        await until(async () => (await ask('b')).status === 429);
+      });
+
+      it('A35: is not broken for good by a first word that Redis refused', async () => {
+        const { connection, ask } = await limited(whenRedisFails);
+        await connection.connect();
+        const admin = redis().admins[0];
+        await admin?.call('ACL', 'SETUSER', users.writer.name, '-script');
+        expect((await ask('c')).status).toBe(without);
+        await admin?.call('ACL', 'SETUSER', users.writer.name, '+script|load', '+script|exists');
+        expect((await ask('c')).status).toBe(200);
+        expect((await ask('c')).status).toBe(200);
+        expect((await ask('c')).status).toBe(429);
+      });
+    });
+
+    it('asks nothing of Redis where there is nothing to count by', async () => {
+      // Its connection is never opened: a question would be a 503.
+      const { origin } = await limited('refuse');
+      expect((await exchange(origin)).status).toBe(200);
+    });
+  },
+  { appendOnly: true },
+);
+
+function newConnection(redis: TestRedis) {
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  return createRedis(redis.config(users.writer), { command: 1000, connect: 1000 }, logger);
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
