@@ -7,14 +7,16 @@ import {
 import { flag, port, redisVariables, whole } from '@sallyport/shared/runtime';
 import { z } from 'zod';
 import { parseCallers } from './http/callers.js';
-import { parseTrustedProxies } from './http/device.js';
 import {
+  commonPasswordProblem,
   issuerProblem,
   originProblem,
   parseSealKeys,
+  passwordIn,
   placeholderProblem,
   secureUrlProblem,
   serviceUrlProblem,
+  trustedProxiesProblem,
   type Problem,
 } from './config-rules.js';
 
@@ -90,10 +92,10 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
     GATEWAY_TRUSTED_PROXIES: z
       .string()
       .default('127.0.0.0/8,::1')
-      .refine(
-        (value) => parseTrustedProxies(value) !== undefined,
-        'must be addresses or ranges such as 10.0.0.0/8, separated by commas.',
-      ),
+      .superRefine((value, context) => {
+        const message = trustedProxiesProblem(value);
+        if (message !== undefined) context.addIssue({ code: 'custom', message });
+      }),
     EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
       sentence(sessionKeyPrefixProblem(value)),
     ).default(defaultSessionKeyPrefix),
@@ -117,11 +119,20 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
         error: 'must be fatal, error, warn, info, debug, trace or silent.',
       })
       .default('info'),
+    AUDIT_LOG_FILE: text('', (value) =>
+      value.startsWith('/') ? undefined : 'must be an absolute path.',
+    ).optional(),
     DEV_INSECURE: flag(false).refine(
       (on) => !(on && production),
       'is refused with NODE_ENV=production. Unset it.',
     ),
     ...redisVariables,
+    REDIS_PASSWORD: text('', (value) =>
+      devInsecure ? undefined : commonPasswordProblem(value),
+    ).optional(),
+    REDIS_URL: text('', (value) =>
+      devInsecure ? undefined : commonPasswordProblem(passwordIn(value)),
+    ).optional(),
   });
 }
 

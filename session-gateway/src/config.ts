@@ -5,13 +5,16 @@ import {
   parseEnv,
   redisAliases,
   redisConfig,
+  redisVariables,
   type RedisConfig,
 } from '@sallyport/shared/runtime';
+import { z } from 'zod';
 import { parseSealKeys } from './config-rules.js';
+import { contradictions, retryAfter } from './config-contradictions.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
-import type { SealKey } from './sealing/sealer.js';
+import type { SealKey } from './sealing/key-ring.js';
 import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
 
@@ -42,6 +45,10 @@ export interface Config {
   readonly permissionServiceUrl: string;
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
+  /** Where they may be replaced while we run. */
+  readonly sealKeysFile?: string;
+  /** Where audit events go; standard error if left out. */
+  readonly auditLogFile?: string;
   readonly lifetimes: SessionLifetimes;
   /** Per user and kind; 0: any number. */
   readonly sessionLimit: number;
@@ -113,8 +120,10 @@ const rules = {
   ],
 };
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** @throws ConfigError with every problem at once. */
-export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): {
+export function loadConfig(env: Environment = process.env): {
   config: Config;
   warnings: readonly string[];
 } {
@@ -123,40 +132,45 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     production: env['NODE_ENV'] === 'production',
     permissionPlaintext: env['PERMISSION_SERVICE_PLAINTEXT'] === 'acknowledged',
   });
-  const { value, warnings } = parseEnv(schema, env, rules);
+  const { value, warnings } = parseEnv(schema, env, rules, (part) => [
+    ...contradictions(part),
+    ...redisProblems(env),
+  ]);
   const redis = redisConfig(value);
-  const problems = [...contradictions(value), ...('problems' in redis ? redis.problems : [])];
-  if (problems.length > 0 || 'problems' in redis) throw new ConfigError(problems);
-  return { warnings, config: shape(value, redis.config) };
+  if ('problems' in redis) throw new ConfigError(redis.problems);
+  return { warnings, config: shape(value, redis.config, env['TOKEN_SEAL_KEYS_FILE']) };
 }
 
-function contradictions(value: GatewayVariables): string[] {
-  const found: string[] = [];
-  if (value.EXTAUTHZ_SESSION_TTL_SECONDS > value.SESSION_ABSOLUTE_TTL_SECONDS) {
-    found.push(
-      'EXTAUTHZ_SESSION_TTL_SECONDS: is longer than SESSION_ABSOLUTE_TTL_SECONDS. The idle time must fit into the absolute one.',
-    );
+/**
+ * Redis's settings as they are now: a secret's or a certificate's file may have been replaced since
+ * the start. Undefined while they cannot be read, as in the middle of a rotation.
+ */
+export function currentRedisConfig(env: Environment = process.env): RedisConfig | undefined {
+  try {
+    const { value } = parseEnv(z.object(redisVariables), env, rules);
+    const redis = redisConfig(value);
+    return 'problems' in redis ? undefined : redis.config;
+  } catch {
+    return undefined;
   }
-  if (retryAfter(value) <= value.IDP_TIMEOUT_MS) {
-    found.push(
-      'REFRESH_RETRY_AFTER: is not longer than IDP_TIMEOUT_MS. A second replica would send a refresh token that is still under way.',
-    );
-  }
-  if (value.TOKEN_SEAL_KEYS.includes(value.IDP_CLIENT_SECRET)) {
-    found.push('TOKEN_SEAL_KEYS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
-  }
-  if (value.INTERNAL_API_TOKENS?.includes(value.IDP_CLIENT_SECRET) === true) {
-    found.push('INTERNAL_API_TOKENS: holds IDP_CLIENT_SECRET. Every secret must be its own.');
-  }
-  return found;
 }
 
-/** Unless it is said, well beyond the time that a call which is still under way may take. */
-function retryAfter(value: GatewayVariables): number {
-  return value.REFRESH_RETRY_AFTER || Math.max(15_000, 2 * value.IDP_TIMEOUT_MS);
+/** Apart from the others: what is wrong elsewhere must not hide what is wrong here. */
+function redisProblems(env: Environment): readonly string[] {
+  try {
+    const redis = redisConfig(parseEnv(z.object(redisVariables), env, rules).value);
+    return 'problems' in redis ? redis.problems : [];
+  } catch {
+    // Said by the variables themselves.
+    return [];
+  }
 }
 
-function shape(value: GatewayVariables, redis: RedisConfig): Config {
+function shape(
+  value: GatewayVariables,
+  redis: RedisConfig,
+  sealKeysFile: string | undefined,
+): Config {
   const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;
   return {
     port: value.GATEWAY_PORT,
@@ -181,6 +195,8 @@ function shape(value: GatewayVariables, redis: RedisConfig): Config {
     permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, ''),
     permissionTimeout: value.PERMISSION_SERVICE_TIMEOUT_MS,
     sealKeys: parseSealKeys(value.TOKEN_SEAL_KEYS, value.DEV_INSECURE).keys,
+    ...(sealKeysFile ? { sealKeysFile } : {}),
+    ...(value.AUDIT_LOG_FILE === undefined ? {} : { auditLogFile: value.AUDIT_LOG_FILE }),
     lifetimes: {
       idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
       absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,

@@ -86,6 +86,11 @@ export function endedSessionKey(handle: SessionHandle): string {
   return `gateway:ended:${handle}`;
 }
 
+/** Exists only within the script that tries what the gateway's Redis user may do. */
+export function gatewayProbeKey(tag: string): string {
+  return `gateway:probe:{${tag}}`;
+}
+
 /** Prefix of the counters of `POST /auth/refresh`, one per session. */
 export const refreshRateLimitPrefix = 'gateway:rl:refresh:';
 

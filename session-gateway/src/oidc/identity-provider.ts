@@ -2,6 +2,7 @@ import type { Clock } from '@sallyport/shared';
 import { isLoopback } from '@sallyport/shared/runtime';
 import type { JWTVerifyGetKey } from 'jose';
 import * as client from 'openid-client';
+import type { ObserveCall } from '../call-metrics.js';
 import type { IdpRegistration } from '../config.js';
 import type { Profile } from '../sessions/session-store.js';
 import type { AuthorizationRequest } from './authorization-request.js';
@@ -25,14 +26,16 @@ export class IdentityProvider {
   readonly id: string;
   readonly #registration: IdpRegistration;
   readonly #clock: Clock;
+  readonly #observe: ObserveCall | undefined;
   readonly #configuration: () => Promise<client.Configuration>;
   #keys: JWTVerifyGetKey | undefined;
 
-  constructor(registration: IdpRegistration, clock: Clock) {
+  constructor(registration: IdpRegistration, clock: Clock, observe?: ObserveCall) {
     this.id = registration.id;
     this.#registration = registration;
     this.#clock = clock;
-    this.#configuration = onDemand(() => discover(registration), clock);
+    this.#observe = observe;
+    this.#configuration = onDemand(() => discover(registration, observe), clock);
   }
 
   /** Whose keys a token with this `iss` is to be checked with; a slash more or less decides nothing. */
@@ -172,7 +175,7 @@ export class IdentityProvider {
     const { clientId, strictLogoutTokens: strictType, timeout } = this.#registration;
     if (metadata.jwks_uri === undefined)
       throw new IdentityProviderError('idp_unsuitable', 'no_jwks');
-    this.#keys ??= publishedKeys(metadata.jwks_uri, timeout);
+    this.#keys ??= publishedKeys(metadata.jwks_uri, timeout, this.#observe);
     try {
       return await verifyLogoutToken(token, this.#keys, {
         issuer: metadata.issuer,
@@ -207,14 +210,18 @@ function codeBehind(error: unknown): unknown {
   return code ?? cause?.code;
 }
 
-async function discover(registration: IdpRegistration): Promise<client.Configuration> {
+async function discover(
+  registration: IdpRegistration,
+  observe: ObserveCall | undefined,
+): Promise<client.Configuration> {
+  const fetchFrom = idpFetch(observe);
   const issuer = new URL(registration.issuer);
   const insecure = issuer.protocol === 'http:' && isLoopback(issuer.hostname);
   const timeout = registration.timeout / 1000;
   try {
     const found = await client.discovery(issuer, registration.clientId, undefined, undefined, {
       timeout,
-      [client.customFetch]: idpFetch,
+      [client.customFetch]: fetchFrom,
       // eslint-disable-next-line @typescript-eslint/no-deprecated -- loopback only
       execute: insecure ? [client.allowInsecureRequests] : [],
     });
@@ -226,7 +233,7 @@ async function discover(registration: IdpRegistration): Promise<client.Configura
       clientAuthentication(metadata, registration.clientSecret),
     );
     configuration.timeout = timeout;
-    configuration[client.customFetch] = idpFetch;
+    configuration[client.customFetch] = fetchFrom;
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- loopback only
     if (insecure) client.allowInsecureRequests(configuration);
     // Without this the ID token's signature is not verified in the code flow.

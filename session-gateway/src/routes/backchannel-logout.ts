@@ -30,13 +30,14 @@ export function backchannelLogout(options: BackchannelLogoutOptions): RequestHan
     const issuer = text === undefined ? undefined : claimedIssuer(text);
     const idp = [...options.idps.values()].find((one) => one.isIssuer(issuer));
     if (text === undefined || idp === undefined) throw new RefusedError('bad_logout_token');
-    await end(options, await idp.verifyLogoutToken(text));
+    await end(options, idp.id, await idp.verifyLogoutToken(text));
     response.status(200).end();
   };
 }
 
 async function end(
   { revocations, logoutTokens, events }: BackchannelLogoutOptions,
+  idp: string,
   { iss, jti, sid, sub }: LogoutToken,
 ): Promise<void> {
   // With both, the provider means the one session (§2.4); without sid every session of the account.
@@ -49,5 +50,5 @@ async function end(
   const { seq, ended } = await orUnavailable(revocations.revokeAll(owner));
   // The sessions are gone: that this cannot be noted down must not make the provider ask again.
   await logoutTokens.record(iss, jti, seq).catch(() => undefined);
-  events.revoked(owner.kind, 'back_channel', ended);
+  events.revoked({ kind: owner.kind, cause: 'back_channel', ended, idp });
 }
