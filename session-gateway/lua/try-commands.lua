@@ -12,22 +12,23 @@ end
 
 local refused = {}
 local function try(name, ...)
-  local no = is_refused(redis.pcall(name, ...))
-  if no then table.insert(refused, name) end
-  return not no
+  local reply = redis.pcall(name, ...)
+  if is_refused(reply) then table.insert(refused, name) end
+  return type(reply) ~= 'table' or reply.err == nil
 end
 
--- Without these two nothing that is tried could be taken back.
-local may_set = try('SET', KEYS[1], '', 'PX', '1000')
-local may_delete = try('DEL', KEYS[1])
-if not (may_set and may_delete) then return refused end
+-- Without these two nothing that is tried could be taken back. A replica or a full memory refuses
+-- them, too: then nothing is known here, and others say why.
+local is_set = try('SET', KEYS[1], '', 'PX', '1000')
+local is_deleted = try('DEL', KEYS[1])
+if not (is_set and is_deleted) then return refused end
 
 for _, command in ipairs(cjson.decode(ARGV[1])) do
-  redis.call('SET', KEYS[1], '', 'PX', '1000')
+  redis.pcall('SET', KEYS[1], '', 'PX', '1000')
   for i, word in ipairs(command) do
     if word == '@' then command[i] = KEYS[1] end
   end
   try(unpack(command))
 end
-redis.call('DEL', KEYS[1])
+redis.pcall('DEL', KEYS[1])
 return refused

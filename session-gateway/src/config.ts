@@ -76,6 +76,11 @@ export interface Config {
   readonly devInsecure: boolean;
 }
 
+const redisRules = {
+  aliases: redisAliases,
+  secrets: ['REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD', 'REDIS_URL'],
+};
+
 const rules = {
   aliases: {
     ...redisAliases,
@@ -85,14 +90,7 @@ const rules = {
     SESSION_KEY_PREFIX: 'EXTAUTHZ_SESSION_KEY_PREFIX',
     SESSION_TTL_SECONDS: 'EXTAUTHZ_SESSION_TTL_SECONDS',
   },
-  secrets: [
-    'IDP_CLIENT_SECRET',
-    'TOKEN_SEAL_KEYS',
-    'INTERNAL_API_TOKENS',
-    'REDIS_PASSWORD',
-    'REDIS_SENTINEL_PASSWORD',
-    'REDIS_URL',
-  ],
+  secrets: ['IDP_CLIENT_SECRET', 'TOKEN_SEAL_KEYS', 'INTERNAL_API_TOKENS', ...redisRules.secrets],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'IDP_', 'GATEWAY_', 'REDIS_', 'PERMISSION_SERVICE_'],
   // The reader's, often set for both services in one place.
   alsoKnown: [
@@ -147,7 +145,7 @@ export function loadConfig(env: Environment = process.env): {
  */
 export function currentRedisConfig(env: Environment = process.env): RedisConfig | undefined {
   try {
-    const { value } = parseEnv(z.object(redisVariables), env, rules);
+    const { value } = parseEnv(z.object(redisVariables), env, redisRules);
     const redis = redisConfig(value);
     return 'problems' in redis ? undefined : redis.config;
   } catch {
@@ -158,7 +156,7 @@ export function currentRedisConfig(env: Environment = process.env): RedisConfig 
 /** Apart from the others: what is wrong elsewhere must not hide what is wrong here. */
 function redisProblems(env: Environment): readonly string[] {
   try {
-    const redis = redisConfig(parseEnv(z.object(redisVariables), env, rules).value);
+    const redis = redisConfig(parseEnv(z.object(redisVariables), env, redisRules).value);
     return 'problems' in redis ? redis.problems : [];
   } catch {
     // Said by the variables themselves.

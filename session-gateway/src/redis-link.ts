@@ -50,7 +50,10 @@ async function fitnessUnlessRefused(
   try {
     return await redisFitness(redis);
   } catch (error) {
-    if (missing.length === 0) throw error;
+    // Without what was sent: an error of Redis quotes the command with its arguments.
+    if (missing.length === 0) {
+      throw new Error((error as Error).message, { cause: error });
+    }
     return { problems: [], warnings: [] };
   }
 }

@@ -38,6 +38,7 @@ export const triedCommands: readonly (readonly [string, ...string[]])[] = [
 ];
 
 const script = new LuaScript('try-commands');
+const keyRefusal = /access .*keys?/;
 const refusal = /NOPERM|no permissions|can't access/;
 
 export interface RedisPermissionsOptions {
@@ -56,28 +57,30 @@ export async function missingPermissions(
   redis: RedisConnection,
   { prefix, waits }: RedisPermissionsOptions,
 ): Promise<string[]> {
+  const where = 'Grant it: shared/redis/README.md has the whole line.';
   const found: string[] = [];
-  const note = (words: readonly string[], where: string): void => {
-    if (words.length === 0) return;
-    found.push(
-      `The Redis user may not run ${words.join(', ')} ${where}. Grant it: shared/redis/README.md has the whole line.`,
-    );
+  const note = (names: readonly string[], on: string): void => {
+    if (names.length === 0) return;
+    found.push(`The Redis user may not run ${names.join(', ')}${on}. ${where}`);
   };
-  const bare = await Promise.all(
-    bareCommands(waits).map(async ({ name, words }) =>
-      (await isRefused(redis, words)) ? [name] : [],
-    ),
+  const noteOn = (answer: string[] | 'no such key', keys: string): void => {
+    if (answer !== 'no such key') note(answer, ` on ${keys}`);
+    else found.push(`The Redis user may not use the keys ${keys}. ${where}`);
+  };
+
+  const bare = bareCommands(waits).map(async ({ name, words }) =>
+    (await isRefused(redis, words)) ? [name] : [],
   );
-  note(bare.flat(), 'at all');
-  const missing = new Set<string>();
-  for (const key of probeKeys(redis)) {
-    for (const name of await refusedOn(redis, key, triedCommands)) missing.add(name);
-  }
-  note([...missing], 'on gateway:*');
+  note((await Promise.all(bare)).flat(), '');
+  const answers = await Promise.all(
+    probeKeys(redis).map((key) => refusedOn(redis, key, triedCommands)),
+  );
+  const names = answers.flatMap((answer) => (answer === 'no such key' ? [] : answer));
+  noteOn(answers.includes('no such key') ? 'no such key' : [...new Set(names)], 'gateway:*');
   const session = sessionKey(prefix, `probe-${process.pid}` as SessionHandle);
-  note(await refusedOn(redis, session, triedCommands.slice(0, 12)), `on ${prefix}*`);
+  noteOn(await refusedOn(redis, session, triedCommands.slice(0, 12)), `${prefix}*`);
   const activity = ['XACK', activityStreamKey, 'gateway', '0-0'] as const;
-  note((await isRefused(redis, activity)) ? ['XACK'] : [], `on ${activityStreamKey}`);
+  if (await isRefused(redis, activity)) noteOn('no such key', activityStreamKey);
   return found;
 }
 
@@ -116,11 +119,14 @@ async function refusedOn(
   redis: RedisConnection,
   key: string,
   commands: typeof triedCommands,
-): Promise<string[]> {
+): Promise<string[] | 'no such key'> {
   try {
     return (await script.run(redis, [key], [JSON.stringify(commands)])) as string[];
   } catch (error) {
-    if (!refusal.test((error as Error).message)) throw error;
+    const { message } = error as Error;
+    // Without what was sent: an error of Redis quotes the command with its arguments.
+    if (!refusal.test(message)) throw new Error(message, { cause: error });
+    if (keyRefusal.test(message)) return 'no such key';
     return ['EVAL and EVALSHA'];
   }
 }
