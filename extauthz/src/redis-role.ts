@@ -1,6 +1,10 @@
 import { Cluster, type Redis } from 'ioredis';
-import type { Logger, RedisConnection, Unit } from '@sallyport/shared/runtime';
-import { redisErrorReason } from './redis-error.js';
+import {
+  redisErrorReason,
+  type Logger,
+  type RedisConnection,
+  type Unit,
+} from '@sallyport/shared/runtime';
 
 /** How often Redis is asked for its role, and for how long one answer is good, ms. */
 const interval = 250;

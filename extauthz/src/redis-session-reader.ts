@@ -1,9 +1,8 @@
 import { decodeSession, sessionFields, sessionKey, type SessionHandle } from '@sallyport/shared';
-import type { RedisConnection } from '@sallyport/shared/runtime';
+import { isRefusal, redisErrorReason, type RedisConnection } from '@sallyport/shared/runtime';
 import type { SessionLookup } from './check.js';
 import { identityOf } from './identity.js';
 import type { Breaker } from './redis-breaker.js';
-import { isRefusal, redisErrorReason } from './redis-error.js';
 import type { RedisRole } from './redis-role.js';
 import { SessionInterner } from './session-interner.js';
 import type { TimedLookup, TimedSessionReader } from './session-reader.js';

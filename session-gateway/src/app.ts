@@ -3,6 +3,7 @@ import type { Clock } from '@sallyport/shared';
 import type { Health } from '@sallyport/shared/runtime';
 import express, { type Express } from 'express';
 import type { Events } from './events.js';
+import { correlate } from './http/correlate.js';
 import { errorHandler, notFound } from './http/error-handler.js';
 import type { Limits } from './http/limits.js';
 import { clearCookiesPath } from './http/pages.js';
@@ -65,6 +66,7 @@ export function createApp(parts: AppParts): Express {
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
 
+  app.use(correlate);
   app.use(requestLog(parts.events));
   app.use(securityHeaders(parts));
   app.get('/actuator/health', health(parts.health));

@@ -1,5 +1,6 @@
 import { isLoopback } from '@sallyport/shared/runtime';
-import type { SealKey } from './sealing/sealer.js';
+import { parseTrustedProxies } from './http/device.js';
+import type { SealKey } from './sealing/key-ring.js';
 
 /** Why a setting cannot be used, or undefined if it can. No message may repeat a secret. */
 export type Problem = string | undefined;
@@ -59,6 +60,37 @@ export function serviceUrlProblem(text: string, acknowledged: boolean): Problem 
   return url.protocol === 'https:' || isLoopback(url.hostname) || acknowledged
     ? undefined
     : 'would be spoken to in plain text. Use https, or PERMISSION_SERVICE_PLAINTEXT=acknowledged if the network protects the link.';
+}
+
+/** Passwords of manuals, images and tutorials: the first that anybody tries. */
+const commonPasswords = new Set([
+  ...['redis', 'password', 'foobared', 'changeme', 'change-me', 'secret', 'default', 'admin'],
+  ...['root', 'test', 'guest', 'letmein', '123456', '12345678', 'redispassword', 'mypassword'],
+  ...['yourpassword', 'your-password', 'strongpassword', 'supersecret', 'bitnami', 'pass'],
+]);
+
+export function commonPasswordProblem(password: string | undefined): Problem {
+  return password !== undefined && commonPasswords.has(password.toLowerCase())
+    ? 'has a password that everybody knows. Make one: openssl rand -base64 32'
+    : undefined;
+}
+
+export function passwordIn(url: string): string | undefined {
+  try {
+    return decodeURIComponent(new URL(url).password) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A list with everybody in it would let anybody choose the address they are counted by. */
+export function trustedProxiesProblem(text: string): Problem {
+  if (text.split(',').some((range) => /\/0*$/.test(range.trim()))) {
+    return 'trusts everybody. Name the proxies in front of the gateway.';
+  }
+  return parseTrustedProxies(text) === undefined
+    ? 'must be addresses or ranges such as 10.0.0.0/8, separated by commas.'
+    : undefined;
 }
 
 /** `kid:key,kid:key`, the first seals, all open. Problems name the position, never the key. */

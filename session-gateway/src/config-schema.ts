@@ -7,9 +7,16 @@ import {
 import { flag, port, redisVariables, whole } from '@sallyport/shared/runtime';
 import { z } from 'zod';
 import { idpVariables } from './config-idp-variables.js';
-import { originProblem, parseSealKeys, serviceUrlProblem, type Problem } from './config-rules.js';
 import { parseCallers } from './http/callers.js';
-import { parseTrustedProxies } from './http/device.js';
+import {
+  commonPasswordProblem,
+  originProblem,
+  parseSealKeys,
+  passwordIn,
+  serviceUrlProblem,
+  trustedProxiesProblem,
+  type Problem,
+} from './config-rules.js';
 
 /** Switches that other variables' rules depend on. */
 export interface Leniency {
@@ -70,10 +77,10 @@ export function gatewayVariables(leniency: Leniency) {
     GATEWAY_TRUSTED_PROXIES: z
       .string()
       .default('127.0.0.0/8,::1')
-      .refine(
-        (value) => parseTrustedProxies(value) !== undefined,
-        'must be addresses or ranges such as 10.0.0.0/8, separated by commas; not everybody (/0).',
-      ),
+      .superRefine((value, context) => {
+        const message = trustedProxiesProblem(value);
+        if (message !== undefined) context.addIssue({ code: 'custom', message });
+      }),
     GATEWAY_CONFIRM_CROSS_SITE_LOGIN: flag(true),
     GATEWAY_LOGIN_RATE_LIMIT: whole(300, { min: 0, max: 1_000_000, unit: 'a minute (0: off)' }),
     EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
@@ -99,11 +106,20 @@ export function gatewayVariables(leniency: Leniency) {
         error: 'must be fatal, error, warn, info, debug, trace or silent.',
       })
       .default('info'),
+    AUDIT_LOG_FILE: text('', (value) =>
+      value.startsWith('/') ? undefined : 'must be an absolute path.',
+    ).optional(),
     DEV_INSECURE: flag(false).refine(
       (on) => !(on && production),
       'is refused with NODE_ENV=production. Unset it.',
     ),
     ...redisVariables,
+    REDIS_PASSWORD: text('', (value) =>
+      devInsecure ? undefined : commonPasswordProblem(value),
+    ).optional(),
+    REDIS_URL: text('', (value) =>
+      devInsecure ? undefined : commonPasswordProblem(passwordIn(value)),
+    ).optional(),
   });
 }
 

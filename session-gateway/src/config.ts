@@ -5,15 +5,18 @@ import {
   parseEnv,
   redisAliases,
   redisConfig,
+  redisVariables,
   type RedisConfig,
 } from '@sallyport/shared/runtime';
+import { z } from 'zod';
 import { idpsFrom, type Idps } from './config-idps.js';
 import { parseSealKeys } from './config-rules.js';
+import { contradictions, retryAfter } from './config-contradictions.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
 import type { IdpRegistration } from './oidc/idp-registration.js';
-import type { SealKey } from './sealing/sealer.js';
+import type { SealKey } from './sealing/key-ring.js';
 import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
 
@@ -30,6 +33,10 @@ export interface Config {
   readonly permissionServiceUrl: string;
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
+  /** Where they may be replaced while we run. */
+  readonly sealKeysFile?: string;
+  /** Where audit events go; standard error if left out. */
+  readonly auditLogFile?: string;
   readonly lifetimes: SessionLifetimes;
   /** Per user and kind; 0: any number. */
   readonly sessionLimit: number;
@@ -61,6 +68,11 @@ export interface Config {
   readonly devInsecure: boolean;
 }
 
+const redisRules = {
+  aliases: redisAliases,
+  secrets: ['REDIS_PASSWORD', 'REDIS_SENTINEL_PASSWORD', 'REDIS_URL'],
+};
+
 const rules = {
   aliases: {
     ...redisAliases,
@@ -75,9 +87,7 @@ const rules = {
     'IDP_PRIVATE_KEY',
     'TOKEN_SEAL_KEYS',
     'INTERNAL_API_TOKENS',
-    'REDIS_PASSWORD',
-    'REDIS_SENTINEL_PASSWORD',
-    'REDIS_URL',
+    ...redisRules.secrets,
   ],
   ownPrefixes: ['SESSION_', 'EXTAUTHZ_', 'IDP_', 'GATEWAY_', 'REDIS_', 'PERMISSION_SERVICE_'],
   // The reader's, often set for both services in one place.
@@ -106,8 +116,10 @@ const rules = {
   ],
 };
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** @throws ConfigError with every problem at once. */
-export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): {
+export function loadConfig(env: Environment = process.env): {
   config: Config;
   warnings: readonly string[];
 } {
@@ -118,57 +130,83 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     registrationsFile: (env['IDP_REGISTRATIONS_FILE'] ?? '') !== '',
     usesSecret: !/^(?:none|private_key_jwt)$/.test(env['IDP_CLIENT_AUTHENTICATION'] ?? ''),
   });
-  const { value, warnings } = parseEnv(schema, env, rules);
+  const { value, warnings } = parseEnv(schema, env, rules, (part) => [
+    ...contradictions(part),
+    ...idpProblems(part, Object.keys(schema.shape)),
+    ...redisProblems(env),
+  ]);
   const redis = redisConfig(value);
   const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;
   const idps = idpsFrom(value, publicOrigin);
-  const problems = [
-    ...contradictions(value),
-    ...('problems' in idps ? idps.problems : reusedSecrets(value, idps)),
-    ...('problems' in redis ? redis.problems : []),
-  ];
-  if (problems.length > 0 || 'problems' in redis || 'problems' in idps) {
-    throw new ConfigError(problems);
-  }
-  return { warnings, config: shape(value, redis.config, idps, publicOrigin) };
+  if ('problems' in redis) throw new ConfigError(redis.problems);
+  if ('problems' in idps) throw new ConfigError(idps.problems);
+  return {
+    warnings,
+    config: shape(value, redis.config, {
+      idps,
+      publicOrigin,
+      sealKeysFile: env['TOKEN_SEAL_KEYS_FILE'],
+    }),
+  };
 }
 
-function contradictions(value: GatewayVariables): string[] {
-  const found: string[] = [];
-  if (value.EXTAUTHZ_SESSION_TTL_SECONDS > value.SESSION_ABSOLUTE_TTL_SECONDS) {
-    found.push(
-      'EXTAUTHZ_SESSION_TTL_SECONDS: is longer than SESSION_ABSOLUTE_TTL_SECONDS. The idle time must fit into the absolute one.',
-    );
+/**
+ * Redis's settings as they are now: a secret's or a certificate's file may have been replaced since
+ * the start. Undefined while they cannot be read, as in the middle of a rotation.
+ */
+export function currentRedisConfig(env: Environment = process.env): RedisConfig | undefined {
+  try {
+    const { value } = parseEnv(z.object(redisVariables), env, redisRules);
+    const redis = redisConfig(value);
+    return 'problems' in redis ? undefined : redis.config;
+  } catch {
+    return undefined;
   }
-  if (retryAfter(value) <= value.IDP_TIMEOUT_MS) {
-    found.push(
-      'REFRESH_RETRY_AFTER: is not longer than IDP_TIMEOUT_MS. A second replica would send a refresh token that is still under way.',
-    );
-  }
-  return found;
 }
 
-function reusedSecrets(value: GatewayVariables, { idps }: Idps): string[] {
+/** Apart from the others: what is wrong elsewhere must not hide what is wrong here. */
+function redisProblems(env: Environment): readonly string[] {
+  try {
+    const redis = redisConfig(parseEnv(z.object(redisVariables), env, redisRules).value);
+    return 'problems' in redis ? redis.problems : [];
+  } catch {
+    // Said by the variables themselves.
+    return [];
+  }
+}
+
+/**
+ * Of registrations that the variables and the file make. Not judged while a single value is wrong:
+ * that one is told first, and what follows from it would mislead.
+ */
+function idpProblems(part: Partial<GatewayVariables>, names: readonly string[]): readonly string[] {
+  const needed = names.filter((name) => /^(?:IDP_|PUBLIC_ORIGIN$|DEV_INSECURE$)/.test(name));
+  if (!needed.every((name) => Object.hasOwn(part, name))) return [];
+  const value = part as GatewayVariables;
+  const idps = idpsFrom(value, new URL(value.PUBLIC_ORIGIN).origin);
+  return 'problems' in idps ? idps.problems : reusedSecrets(value, idps);
+}
+
+/** The variables' own secret is held against the others by `contradictions`. */
+function reusedSecrets(part: Partial<GatewayVariables>, { idps }: Idps): string[] {
   return idps.flatMap(({ id, clientSecret: secret }) => {
-    if (secret === undefined) return [];
-    const name = secret === value.IDP_CLIENT_SECRET ? 'IDP_CLIENT_SECRET' : `the secret of ${id}`;
+    if (secret === undefined || secret === part.IDP_CLIENT_SECRET) return [];
     return (['TOKEN_SEAL_KEYS', 'INTERNAL_API_TOKENS'] as const)
-      .filter((variable) => value[variable]?.includes(secret) === true)
-      .map((variable) => `${variable}: holds ${name}. Every secret must be its own.`);
+      .filter((variable) => part[variable]?.includes(secret) === true)
+      .map((variable) => `${variable}: holds the secret of ${id}. Every secret must be its own.`);
   });
-}
-
-/** Unless it is said, well beyond the time that a call which is still under way may take. */
-function retryAfter(value: GatewayVariables): number {
-  return value.REFRESH_RETRY_AFTER || Math.max(15_000, 2 * value.IDP_TIMEOUT_MS);
 }
 
 function shape(
   value: GatewayVariables,
   redis: RedisConfig,
-  idps: Idps,
-  publicOrigin: string,
+  given: {
+    readonly idps: Idps;
+    readonly publicOrigin: string;
+    readonly sealKeysFile: string | undefined;
+  },
 ): Config {
+  const { idps, publicOrigin, sealKeysFile } = given;
   return {
     port: value.GATEWAY_PORT,
     managementPort: value.GATEWAY_MANAGEMENT_PORT,
@@ -178,6 +216,8 @@ function shape(
     permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, ''),
     permissionTimeout: value.PERMISSION_SERVICE_TIMEOUT_MS,
     sealKeys: parseSealKeys(value.TOKEN_SEAL_KEYS, value.DEV_INSECURE).keys,
+    ...(sealKeysFile ? { sealKeysFile } : {}),
+    ...(value.AUDIT_LOG_FILE === undefined ? {} : { auditLogFile: value.AUDIT_LOG_FILE }),
     lifetimes: {
       idleSeconds: value.EXTAUTHZ_SESSION_TTL_SECONDS,
       absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,

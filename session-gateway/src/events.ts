@@ -1,7 +1,10 @@
-import type { OwnerKind } from '@sallyport/shared';
+import type { SessionHandle } from '@sallyport/shared';
 import { Counter, Gauge, Histogram, type Logger, type Registry } from '@sallyport/shared/runtime';
+import type { AuditEvent } from './audit/audit-event.js';
+import { auditRef, type AuditLog } from './audit/audit-log.js';
 import type { ProblemCode } from './http/problems.js';
 import { idpFailureClass } from './oidc/idp-failure-class.js';
+import type { ClosedSession, Device } from './sessions/session-lifecycle.js';
 
 export interface Answer {
   readonly method: string;
@@ -12,30 +15,42 @@ export interface Answer {
   readonly reason: string | undefined;
 }
 
-/** Business events: a metric and a log line each; labels only from fixed sets (ATTACKS 33). */
+/** Business events: metric, log line and audit event; labels only from fixed sets (ATTACKS 33). */
 export interface Events {
   answered(answer: Answer): void;
   loginStarted(idp: string): void;
-  loginCompleted(idp: string): void;
+  /** The browser came back for a login that it had begun. */
+  loginReturned(idp: string): void;
+  loginCompleted(idp: string, who: LoggedIn): void;
   /** The callback belongs to no login of this browser: late, repeated, or somebody else's. */
   loginUnknown(): void;
   /** At its start or at its callback. */
   loginFailed(idp: string, reason: ProblemCode, error: unknown): void;
-  loggedOut(hadSession: boolean): void;
-  revocationFailed(reason: string): void;
+  loggedOut(closed: readonly ClosedSession[]): void;
   /** Sessions ended by somebody else than the browser that holds them. */
-  revoked(kind: OwnerKind, cause: RevocationCause, ended: number): void;
+  revoked(revocation: Revocation): void;
+  adminDone(admin: Omit<Extract<AuditEvent, { event: 'admin' }>, 'event'>): void;
   permissionsPushed(changed: number): void;
   corruptSession(reason: string): void;
   failed(reason: ProblemCode, error: unknown): void;
 }
 
-/** Who ended sessions: a service, the provider, their own user, or a replica that took over. */
-export type RevocationCause = 'admin' | 'back_channel' | 'device' | 'resumed';
+/** A person who has just logged in. */
+export interface LoggedIn {
+  readonly userId: string;
+  readonly handle: SessionHandle;
+  readonly device: Device;
+}
+
+/** Who ended which sessions; `cause`: a service, the provider, their own user, a later login … */
+export type Revocation = Pick<
+  Extract<AuditEvent, { event: 'revoke' }>,
+  'kind' | 'cause' | 'ended' | 'userId' | 'idp'
+> & { readonly handle?: SessionHandle };
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
 
-export function createEvents(registry: Registry, logger: Logger): Events {
+export function createEvents(registry: Registry, logger: Logger, audit: AuditLog): Events {
   const registers = [registry];
   const requests = new Histogram({
     name: 'gateway_request_seconds',
@@ -46,7 +61,7 @@ export function createEvents(registry: Registry, logger: Logger): Events {
   });
   const logins = new Counter({
     name: 'gateway_logins_total',
-    help: 'Logins by registration and stage: started, completed, unknown, or why it failed',
+    help: 'Logins by registration and stage: started, returned, completed, unknown, or why it failed',
     labelNames: ['idp', 'outcome'],
     registers,
   });
@@ -54,6 +69,12 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     name: 'gateway_login_failures_total',
     help: 'Logins that failed, by registration and class: what the identity provider did, or our own reason',
     labelNames: ['idp', 'class'],
+    registers,
+  });
+  const rateLimited = new Counter({
+    name: 'gateway_rate_limited_total',
+    help: 'Requests answered 429, by route',
+    labelNames: ['route'],
     registers,
   });
   const logouts = new Counter({
@@ -66,11 +87,6 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     name: 'gateway_failures_total',
     help: 'Requests that ended in an error, by reason',
     labelNames: ['reason'],
-    registers,
-  });
-  const revocationFailures = new Counter({
-    name: 'gateway_token_revocation_failures_total',
-    help: 'Refresh tokens that could not be revoked at the identity provider',
     registers,
   });
   const revocations = new Counter({
@@ -101,6 +117,7 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     answered({ method, route, status, seconds, reason }) {
       const knownMethod = methods.has(method) ? method : 'other';
       requests.observe({ method: knownMethod, route, status: String(status) }, seconds);
+      if (status === 429) rateLimited.inc({ route });
       const line = { method: knownMethod, route, status, ms: Math.round(seconds * 1000), reason };
       if (route === '/actuator/health') logger.debug(line, 'request');
       else logger.info(line, 'request');
@@ -108,9 +125,22 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     loginStarted(idp) {
       logins.inc({ idp, outcome: 'started' });
     },
-    loginCompleted(idp) {
+    loginReturned(idp) {
+      logins.inc({ idp, outcome: 'returned' });
+    },
+    loginCompleted(idp, { userId, handle, device }) {
       logins.inc({ idp, outcome: 'completed' });
       logger.info({ idp }, 'login completed');
+      const { deviceHint, ipPrefix } = device;
+      audit.write({
+        event: 'login',
+        outcome: 'success',
+        idp,
+        userId,
+        session: auditRef(handle),
+        ...(deviceHint === undefined ? {} : { device: deviceHint }),
+        ...(ipPrefix === undefined ? {} : { ipPrefix }),
+      });
     },
     loginUnknown() {
       logins.inc({ idp: 'other', outcome: 'unknown' });
@@ -118,20 +148,29 @@ export function createEvents(registry: Registry, logger: Logger): Events {
     },
     loginFailed(idp, reason, error) {
       logins.inc({ idp, outcome: reason });
-      loginFailures.inc({ idp, class: idpFailureClass(error) ?? reason });
+      const failure = { class: idpFailureClass(error) ?? reason, reason };
+      loginFailures.inc({ idp, class: failure.class });
+      audit.write({ event: 'login', outcome: 'failure', idp, ...failure });
     },
-    loggedOut(hadSession) {
+    loggedOut(closed) {
+      const hadSession = closed.length > 0;
       logouts.inc({ session: hadSession ? 'ended' : 'none' });
       logger.info({ hadSession }, 'logged out');
+      for (const { idp, userId, handle } of closed) {
+        const session = auditRef(handle);
+        audit.write({ event: 'logout', outcome: 'success', idp, userId, session });
+      }
     },
-    revocationFailed(reason) {
-      revocationFailures.inc();
-      logger.warn({ reason }, 'a refresh token could not be revoked');
-    },
-    revoked(kind, cause, ended) {
+    revoked({ handle, ...revocation }) {
+      const { kind, cause, ended } = revocation;
       revocations.inc({ kind, cause });
       revokedSessions.inc({ cause }, ended);
       logger.info({ kind, cause, ended }, 'sessions revoked');
+      const session = handle === undefined ? {} : { session: auditRef(handle) };
+      audit.write({ event: 'revoke', outcome: 'success', ...revocation, ...session });
+    },
+    adminDone(admin) {
+      audit.write({ event: 'admin', ...admin });
     },
     permissionsPushed(changed) {
       logger.info({ changed }, 'permissions of live sessions replaced');

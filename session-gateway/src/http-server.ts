@@ -12,7 +12,12 @@ const maxHeaderBytes = 65_536;
 /** Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed. */
 const keepAliveTimeout = 75_000;
 
-export function gatewayServer(port: number, listener: RequestListener): GatewayServer {
+/** @param draining from then on every connection is given up after its answer: its caller has others */
+export function gatewayServer(
+  port: number,
+  listener: RequestListener,
+  draining: () => boolean = () => false,
+): GatewayServer {
   const server = createServer(
     {
       maxHeaderSize: maxHeaderBytes,
@@ -20,7 +25,10 @@ export function gatewayServer(port: number, listener: RequestListener): GatewayS
       headersTimeout: 10_000,
       requestTimeout: 10_000,
     },
-    listener,
+    (request, response) => {
+      if (draining()) response.setHeader('Connection', 'close');
+      listener(request, response);
+    },
   );
   // Node drops header lines after the 2000th: a second session cookie could hide there.
   server.maxHeadersCount = 0;

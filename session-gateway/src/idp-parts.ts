@@ -1,5 +1,6 @@
 import type { Clock } from '@sallyport/shared';
 import type { Unit } from '@sallyport/shared/runtime';
+import type { CallMetrics } from './call-metrics.js';
 import type { Config } from './config.js';
 import { noDocument } from './oidc/discovery.js';
 import type { IdentityProviderError } from './oidc/identity-provider-error.js';
@@ -19,16 +20,17 @@ export interface IdpParts {
 export function idpParts(given: {
   readonly config: Pick<Config, 'idps' | 'defaultIdp' | 'idpMetadataRefresh'>;
   readonly events: IdpEvents;
+  readonly observe: CallMetrics['idp'];
   readonly clock: Clock;
 }): IdpParts {
-  const { config, events, clock } = given;
+  const { config, events, observe, clock } = given;
   const registered = config.idps.map((registration) => {
     const rereadEvery = config.idpMetadataRefresh;
     const metadata = new ProviderMetadata({
       registration,
       clock,
       events,
-      fetch: idpFetch,
+      fetch: idpFetch(observe(registration.id)),
       rereadEvery,
     });
     return { metadata, idp: new IdentityProvider({ registration, metadata, clock }) };

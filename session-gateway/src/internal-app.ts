@@ -1,6 +1,8 @@
 import express, { type Express } from 'express';
 import type { Events } from './events.js';
 import { callerOf, type Caller } from './http/callers.js';
+import { adminAudit } from './http/admin-audit.js';
+import { correlate } from './http/correlate.js';
 import { errorHandler, notFound } from './http/error-handler.js';
 import { requestLog } from './http/request-log.js';
 import {
@@ -19,7 +21,9 @@ export function createInternalApp(
   app.set('query parser', false);
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
+  app.use(correlate);
   app.use(requestLog(options.events));
+  app.use(adminAudit(options.events));
   app.use((request, response, next) => {
     response.set('Cache-Control', 'no-store');
     response.locals['caller'] = callerOf(request.get('authorization'), options.callers);

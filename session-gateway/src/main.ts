@@ -1,21 +1,23 @@
 import { parseArgs } from 'node:util';
 import { systemClock } from '@sallyport/shared';
 import {
-  closeRedis,
   ConfigError,
-  connectOrFail,
   createLogger,
   createRedis,
   Health,
   managementServer,
   Registry,
   runUntilSignal,
+  type LineFile,
   type Logger,
-  type RedisConnection,
+  type RedisConfig,
   type Unit,
 } from '@sallyport/shared/runtime';
 import { createApp } from './app.js';
-import { loadConfig, type Config } from './config.js';
+import { auditLog } from './audit/audit-log.js';
+import { callMetrics } from './call-metrics.js';
+import { currentRedisConfig, loadConfig, type Config } from './config.js';
+import { correlationFields } from './correlation.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
 import { idpParts } from './idp-parts.js';
@@ -26,49 +28,76 @@ import { RedisAuthorizationRequestStore } from './oidc/authorization-request-sto
 import { createIdpEvents } from './oidc/idp-events.js';
 import { logoutTokenLife } from './oidc/logout-token.js';
 import { TokenCipher } from './oidc/token-cipher.js';
+import { tokenRevocations } from './oidc/token-revocations.js';
 import { PermissionClient } from './permissions/permission-client.js';
-import { isWritablePrimary, redisFitness } from './redis-fitness.js';
+import { isWritablePrimary } from './redis-fitness.js';
+import { redisLink, revocationLink } from './redis-link.js';
+import { countRedisErrors, measureLiveSessions } from './redis-metrics.js';
+import { rekeyCommand } from './rekey-command.js';
 import { Sealer } from './sealing/sealer.js';
-import { AcknowledgedLink } from './sessions/acknowledged-link.js';
 import { DeviceRef } from './sessions/device-ref.js';
 import { LogoutTokenLog } from './sessions/logout-token-log.js';
 import { PermissionPushes } from './sessions/permission-pushes.js';
 import { RedisSessionIndex } from './sessions/redis-session-index.js';
 import { RedisSessionStore } from './sessions/redis-session-store.js';
+import { RefreshDue } from './sessions/refresh-due.js';
 import { revocationWorker } from './sessions/revocation-worker.js';
 import { Revocations } from './sessions/revocations.js';
 import { SessionLifecycle } from './sessions/session-lifecycle.js';
 import { SessionRef } from './sessions/session-ref.js';
 import { SessionUse } from './sessions/session-use.js';
-import { PlainLink, type WriteLink } from './sessions/write-link.js';
+import { endOfSession, openAuditFile, watchedSealKeys } from './running-parts.js';
 import { upkeepParts } from './upkeep-parts.js';
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     options: { 'check-config': { type: 'boolean', default: false } },
+    allowPositionals: true,
   });
+  const [command, ...rest] = positionals;
+  if ((command !== undefined && command !== 'rekey') || rest.length > 0) {
+    throw new ConfigError(['the only command is rekey, without arguments.']);
+  }
   const { config, warnings } = loadConfig();
-  const logger = createLogger({ name: 'session-gateway', level: config.logLevel });
+  const logger = createLogger({
+    name: 'session-gateway',
+    level: config.logLevel,
+    context: correlationFields,
+  });
   for (const warning of warnings) logger.warn(warning);
   if (config.devInsecure) process.stderr.write(insecureBanner);
   if (values['check-config']) {
     process.stdout.write('The configuration is good.\n');
     return 0;
   }
-  return runUntilSignal(...assemble(config, logger));
+  if (command === 'rekey') return rekeyCommand(config, logger);
+  const registry = new Registry();
+  const auditFile = openAuditFile(config, registry, logger);
+  return runUntilSignal(...assemble(config, logger, registry, auditFile));
 }
 
-function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSignal> {
-  const registry = new Registry();
-  const events = createEvents(registry, logger);
+function assemble(
+  config: Config,
+  logger: Logger,
+  registry: Registry,
+  auditFile: LineFile,
+): Parameters<typeof runUntilSignal> {
+  const audit = auditLog((line) => auditFile.write(line), systemClock);
+  const events = createEvents(registry, logger, audit);
   const health = new Health();
+  let lastGood = config.redis;
+  const currentRedis = (): RedisConfig => (lastGood = currentRedisConfig() ?? lastGood);
   const redis = createRedis(
     config.redis,
     { command: config.redisTimeout, connect: 2000 },
     logger.child({ unit: 'redis' }),
+    currentRedis,
   );
+  countRedisErrors(redis, registry);
   health.add('redis', () => isWritablePrimary(redis));
-  const sealer = new Sealer(config.sealKeys);
+  const keys = watchedSealKeys(config, registry, logger);
+  const sealer = new Sealer(keys.current);
+  const calls = callMetrics(registry);
   const {
     idps,
     defaultIdp,
@@ -76,23 +105,35 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   } = idpParts({
     config,
     events: createIdpEvents(registry, logger),
+    observe: calls.idp,
     clock: systemClock,
   });
 
   const permissionClient = new PermissionClient({
     baseUrl: config.permissionServiceUrl,
     timeout: config.permissionTimeout,
+    observe: calls.permissionService,
   });
-  const link = revocationLink(config, redis);
+  const link = revocationLink(config, redis, currentRedis);
   const store = new RedisSessionStore(redis, {
     prefix: config.keyPrefix,
     link,
     onCorrupt: (reason) => events.corruptSession(reason),
   });
   const index = new RedisSessionIndex(redis, config.lifetimes.absoluteSeconds);
-  const revocations = new Revocations({ redis, link, index, prefix: config.keyPrefix });
-  const pushes = new PermissionPushes(redis, revocations);
   const cipher = new TokenCipher(sealer);
+  const spent = tokenRevocations({ idps, cipher, registry, logger });
+  const due = new RefreshDue(redis);
+  measureLiveSessions(() => due.size(), registry);
+  const ended = endOfSession({ spent, due, events });
+  const revocations = new Revocations({
+    redis,
+    link,
+    index,
+    prefix: config.keyPrefix,
+    ended: ended.byRevocation,
+  });
+  const pushes = new PermissionPushes(redis, revocations);
   const clock = systemClock;
   const sessions = new SessionLifecycle({
     store,
@@ -103,10 +144,15 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     limit: config.sessionLimit,
     permFreshSeconds: config.refresh.permFreshSeconds,
     noteInUse: (handle) => upkeep.noteInUse(handle),
+    ended: ended.byLifecycle,
   });
-  const given = { config, registry, logger, redis, store, sessions, cipher, clock };
-  const { upkeep, ended, units: upkeepUnits } = upkeepParts({ ...given, idps, permissionClient });
-  const cookies = new SessionCookies(config.cookieName, new SessionRef(config.sealKeys));
+  const given = { config, registry, logger, audit, redis, store, sessions, cipher, clock, due };
+  const {
+    upkeep,
+    ended: endedSessions,
+    units: upkeepUnits,
+  } = upkeepParts({ ...given, idps, permissionClient });
+  const cookies = new SessionCookies(config.cookieName, new SessionRef(keys.current));
 
   const app = createApp({
     publicOrigin: config.publicOrigin,
@@ -120,7 +166,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       sessions,
       store,
       upkeep,
-      ended,
+      ended: endedSessions,
       idleSeconds: config.lifetimes.idleSeconds,
       clock: systemClock,
       heartbeatPatience: 2000,
@@ -129,7 +175,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     revocations,
     pushes,
     logoutTokens: new LogoutTokenLog(redis, logoutTokenLife),
-    deviceRef: new DeviceRef(config.sealKeys),
+    deviceRef: new DeviceRef(keys.current),
     trustedProxies: config.trustedProxies,
     confirmCrossSite: config.confirmCrossSiteLogin,
     limits: limits({
@@ -147,7 +193,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     events,
   });
 
-  const server = gatewayServer(config.port, app);
+  const server = gatewayServer(config.port, app, () => health.draining);
   health.add('gateway server', () => server.listening);
   // Alive, and not ready, while it waits for Redis.
   const units: Unit[] = [
@@ -163,11 +209,13 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
         events,
       }),
     }),
-    redisLink(redis, config.redisPatience, logger, link),
+    redisLink(redis, config, logger, link),
+    keys,
+    spent,
     revocationWorker({
       revocations,
       interval: 1000,
-      resumed: (kind, ended) => events.revoked(kind, 'resumed', ended),
+      resumed: (kind, ended) => events.revoked({ kind, cause: 'resumed', ended }),
       failed: (error) => events.failed('store_unavailable', error),
     }),
     idpDocuments,
@@ -183,34 +231,6 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
       deadline: config.drainDeadline,
     },
   ];
-}
-
-/** Stops after the listener. A gateway without Redis could only say no, so it does not start. */
-function redisLink(
-  redis: RedisConnection,
-  patience: number,
-  logger: Logger,
-  link: WriteLink,
-): Unit {
-  return {
-    name: 'redis',
-    start: async () => {
-      await connectOrFail(redis, patience);
-      const { problems, warnings } = await redisFitness(redis);
-      for (const warning of warnings) logger.warn(warning);
-      if (problems.length > 0) throw new Error(problems.join(' '));
-    },
-    stop: async () => {
-      if (link instanceof AcknowledgedLink) await link.close();
-      await closeRedis(redis);
-    },
-  };
-}
-
-function revocationLink(config: Config, redis: RedisConnection): WriteLink {
-  const { revocationAcks: acks, redisTimeout: timeout } = config;
-  if (acks === 0) return new PlainLink(redis);
-  return new AcknowledgedLink({ config: config.redis, redis, acks, timeout });
 }
 
 const insecureBanner = `

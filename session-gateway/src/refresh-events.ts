@@ -1,9 +1,18 @@
+import type { SessionHandle } from '@sallyport/shared';
 import { Counter, type Logger, type Registry } from '@sallyport/shared/runtime';
+import { auditRef, type AuditLog } from './audit/audit-log.js';
+import type { StoredSession } from './sessions/session-store.js';
+
+/** Whose refresh it was. */
+export interface Refreshed {
+  readonly handle: SessionHandle;
+  readonly session: Pick<StoredSession, 'profile' | 'grants'>;
+}
 
 /** What happens to sessions between login and logout. Labels only from fixed sets (ATTACKS 33). */
 export interface RefreshEvents {
   /** @param by who found it due */
-  finished(by: 'request' | 'worker', outcome: string, reason?: string): void;
+  finished(by: 'request' | 'worker', outcome: string, reason?: string, of?: Refreshed): void;
   /** A refresh token goes to the identity provider. */
   tokenSent(isRetry: boolean): void;
   /** The session was gone when its new tokens came: they were revoked. */
@@ -19,7 +28,14 @@ export interface RefreshEvents {
   backgroundFailed(what: 'worker' | 'activity', error: unknown): void;
 }
 
-export function createRefreshEvents(registry: Registry, logger: Logger): RefreshEvents {
+/** Nothing failed: somebody else is at it, or was a moment ago. */
+const notNow = new Set(['busy', 'resting']);
+
+export function createRefreshEvents(
+  registry: Registry,
+  logger: Logger,
+  audit: AuditLog,
+): RefreshEvents {
   const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
     new Counter({ name, help, labelNames, registers: [registry] });
   const refreshes = counter('gateway_refreshes_total', 'Sessions that were due, by outcome', [
@@ -58,10 +74,21 @@ export function createRefreshEvents(registry: Registry, logger: Logger): Refresh
   );
   const quiet = new Set<string>();
   return {
-    finished(by, outcome, reason) {
+    finished(by, outcome, reason, of) {
       refreshes.inc({ by, outcome: reason ?? outcome });
       if (outcome === 'ended') logger.info({ reason }, 'session ended at the identity provider');
       else if (outcome === 'kept') logger.warn({ reason }, 'refresh put off, session kept');
+      if (of === undefined || reason === undefined || notNow.has(reason)) return;
+      const { profile, grants } = of.session;
+      audit.write({
+        event: 'refresh',
+        outcome: 'failure',
+        idp: profile.idp,
+        userId: grants.userId,
+        session: auditRef(of.handle),
+        reason,
+        ended: outcome === 'ended',
+      });
     },
     tokenSent(isRetry) {
       sent.inc({ use: isRetry ? 'retry' : 'first' });

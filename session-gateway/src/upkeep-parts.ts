@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@sallyport/shared';
 import type { Logger, RedisConnection, Registry, Unit } from '@sallyport/shared/runtime';
+import type { AuditLog } from './audit/audit-log.js';
 import type { Config } from './config.js';
 import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { TokenCipher } from './oidc/token-cipher.js';
@@ -10,7 +11,7 @@ import { activityConsumer } from './sessions/activity-consumer.js';
 import { ActivityStream } from './sessions/activity-stream.js';
 import { EndedSessions } from './sessions/ended-sessions.js';
 import { PermissionRefresh } from './sessions/permission-refresh.js';
-import { RefreshDue } from './sessions/refresh-due.js';
+import type { RefreshDue } from './sessions/refresh-due.js';
 import { RefreshLock } from './sessions/refresh-lock.js';
 import { refreshWorker } from './sessions/refresh-worker.js';
 import type { SessionLifecycle } from './sessions/session-lifecycle.js';
@@ -30,6 +31,7 @@ export function upkeepParts(given: {
   readonly config: Config;
   readonly registry: Registry;
   readonly logger: Logger;
+  readonly audit: AuditLog;
   readonly redis: RedisConnection;
   readonly store: SessionStore;
   readonly sessions: SessionLifecycle;
@@ -37,13 +39,13 @@ export function upkeepParts(given: {
   readonly idps: ReadonlyMap<string, IdentityProvider>;
   readonly permissionClient: PermissionClient;
   readonly clock: Clock;
+  readonly due: RefreshDue;
 }): UpkeepParts {
-  const { config, redis, store, sessions, cipher, idps, clock } = given;
+  const { config, redis, store, sessions, cipher, idps, clock, due } = given;
   const { retryAfter, permFreshSeconds } = config.refresh;
   const { idleSeconds, absoluteSeconds } = config.lifetimes;
-  const events = createRefreshEvents(given.registry, given.logger);
+  const events = createRefreshEvents(given.registry, given.logger, given.audit);
   const ended = new EndedSessions(redis);
-  const due = new RefreshDue(redis);
   const permissions = new PermissionRefresh({
     store,
     sessions,

@@ -86,6 +86,11 @@ export function endedSessionKey(handle: SessionHandle): string {
   return `gateway:ended:${handle}`;
 }
 
+/** Exists only within the script that tries what the gateway's Redis user may do. */
+export function gatewayProbeKey(tag: string): string {
+  return `gateway:probe:{${tag}}`;
+}
+
 /**
  * Prefixes of the counters of rate limits: logins begun and callbacks per address, callbacks per login
  * transaction, `POST /auth/refresh` per session, exchanges per address or subject.

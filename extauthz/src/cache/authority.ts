@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Unit } from '@sallyport/shared/runtime';
-import { redisErrorReason } from '../redis-error.js';
+import { redisErrorReason, type Unit } from '@sallyport/shared/runtime';
 
 /** How often authority is proved, and for how long one proof is good, ms (ATTACKS 2). */
 const interval = 1_000;

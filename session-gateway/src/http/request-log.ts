@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { underThisCorrelation } from '../correlation.js';
 import type { Events } from '../events.js';
 
 /**
@@ -8,7 +9,7 @@ import type { Events } from '../events.js';
 export function requestLog(events: Pick<Events, 'answered'>): RequestHandler {
   return (request, response, next) => {
     const arrived = performance.now();
-    response.once('close', () => {
+    const answered = underThisCorrelation(() => {
       events.answered({
         method: request.method,
         route: (request.route as { path?: string } | undefined)?.path ?? 'none',
@@ -17,6 +18,7 @@ export function requestLog(events: Pick<Events, 'answered'>): RequestHandler {
         reason: response.locals['reason'] as string | undefined,
       });
     });
+    response.once('close', answered);
     next();
   };
 }

@@ -1,3 +1,5 @@
+import { timed, type ObserveCall } from '../call-metrics.js';
+import { correlationHeaders } from '../correlation.js';
 import { readAtMost } from '../http/read-at-most.js';
 import { IdentityProviderError } from './identity-provider-error.js';
 
@@ -11,12 +13,19 @@ export type IdpFetch = (url: string, init: LooseRequestInit) => Promise<Response
 
 /**
  * fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
- * and no answer may fill the memory. Redirects are left to openid-client, which follows none.
+ * and no answer may fill the memory. It carries the ids of what it is done for. Redirects are left to
+ * openid-client, which follows none.
  */
-export const idpFetch: IdpFetch = async (url, init) => {
+export function idpFetch(observe?: ObserveCall): IdpFetch {
+  return (url, init) => timed(observe, () => ask(url, init));
+}
+
+async function ask(url: string, init: LooseRequestInit): Promise<Response> {
+  const headers = new Headers((init as RequestInit).headers);
+  for (const [name, value] of Object.entries(correlationHeaders())) headers.set(name, value);
   let response: Response;
   try {
-    response = await fetch(url, init as RequestInit);
+    response = await fetch(url, { ...init, headers } as RequestInit);
   } catch (error) {
     const timedOut = (error as Error).name === 'TimeoutError';
     throw new IdentityProviderError('idp_unreachable', timedOut ? 'timeout' : 'connect', {
@@ -32,7 +41,7 @@ export const idpFetch: IdpFetch = async (url, init) => {
     statusText: response.statusText,
     headers: response.headers,
   });
-};
+}
 
 async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   try {

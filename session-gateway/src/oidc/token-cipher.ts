@@ -16,6 +16,11 @@ export class TokenCipher {
     return this.#sealer.seal(JSON.stringify(tokens), placeOf(handle));
   }
 
+  /** Whether they are sealed by what is now the ring's first key. @throws SealError */
+  isCurrent(sealed: string): boolean {
+    return this.#sealer.isCurrent(sealed);
+  }
+
   /** @throws SealError */
   async open(sealed: string, handle: SessionHandle): Promise<TokenSet> {
     return parseTokenSet(await this.#sealer.open(sealed, placeOf(handle)));

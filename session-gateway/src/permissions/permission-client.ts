@@ -8,6 +8,8 @@ import {
   wrap,
 } from 'cockatiel';
 import { z } from 'zod';
+import { timed, type ObserveCall } from '../call-metrics.js';
+import { correlationHeaders } from '../correlation.js';
 import { readAtMost } from '../http/read-at-most.js';
 import type { Grants, Profile } from '../sessions/session-store.js';
 
@@ -28,6 +30,7 @@ export interface PermissionClientOptions {
   readonly baseUrl: string;
   /** Of one attempt, ms. */
   readonly timeout: number;
+  readonly observe?: ObserveCall;
 }
 
 /** Both lists at their limits, with JSON around every name, stay below this. */
@@ -72,12 +75,16 @@ export class PermissionClient {
     }
   }
 
-  async #ask(url: string): Promise<Grants> {
+  #ask(url: string): Promise<Grants> {
+    return timed(this.#options.observe, () => this.#fetch(url));
+  }
+
+  async #fetch(url: string): Promise<Grants> {
     let status: number;
     let body: Uint8Array;
     try {
       const response = await fetch(url, {
-        headers: { accept: 'application/json' },
+        headers: { accept: 'application/json', ...correlationHeaders() },
         redirect: 'manual',
         signal: AbortSignal.timeout(this.#options.timeout),
       });

@@ -31,13 +31,14 @@ export function backchannelLogout(options: BackchannelLogoutOptions): RequestHan
     const idp =
       address && [...options.idps.values()].find((registered) => registered.isAddressed(address));
     if (text === undefined || idp === undefined) throw new RefusedError('bad_logout_token');
-    await end(options, await idp.verifyLogoutToken(text));
+    await end(options, idp.id, await idp.verifyLogoutToken(text));
     response.status(200).end();
   };
 }
 
 async function end(
   { revocations, logoutTokens, events }: BackchannelLogoutOptions,
+  idp: string,
   { iss, jti, sid, sub }: LogoutToken,
 ): Promise<void> {
   // With both, the provider means the one session (§2.4); without sid every session of the account.
@@ -50,5 +51,5 @@ async function end(
   const { seq, ended } = await orUnavailable(revocations.revokeAll(owner));
   // The sessions are gone: that this cannot be noted down must not make the provider ask again.
   await logoutTokens.record(iss, jti, seq).catch(() => undefined);
-  events.revoked(owner.kind, 'back_channel', ended);
+  events.revoked({ kind: owner.kind, cause: 'back_channel', ended, idp });
 }

@@ -1,7 +1,7 @@
 import type { BlockList } from 'node:net';
 import { clearCookie, readCookie } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
-import type { Events } from '../events.js';
+import type { Events, LoggedIn } from '../events.js';
 import { deviceOf } from '../http/device.js';
 import { bouncePage } from '../http/pages.js';
 import { problemCodeOf, type ProblemCode } from '../http/problems.js';
@@ -31,7 +31,10 @@ export interface CallbackOptions {
   readonly cookies: SessionCookies;
   readonly publicOrigin: string;
   readonly trustedProxies: BlockList;
-  readonly events: Pick<Events, 'loginCompleted' | 'loginUnknown' | 'loginFailed' | 'failed'>;
+  readonly events: Pick<
+    Events,
+    'loginReturned' | 'loginCompleted' | 'loginUnknown' | 'loginFailed' | 'failed'
+  >;
 }
 
 /**
@@ -53,8 +56,11 @@ export function callback(options: CallbackOptions): RequestHandler {
     }
     const { transaction, state } = begun;
     response.append('Set-Cookie', clearCookie(bindingCookieName(state), 'Lax'));
+    events.loginReturned(transaction.idp);
     try {
-      cookies.set(response, await complete(options, request, transaction, state));
+      const { opened, who } = await complete(options, request, transaction, state);
+      cookies.set(response, opened);
+      events.loginCompleted(transaction.idp, who);
     } catch (error) {
       const code = problemCodeOf(error);
       events.loginFailed(transaction.idp, code, error);
@@ -65,7 +71,6 @@ export function callback(options: CallbackOptions): RequestHandler {
       response.status(303).set('Location', page).end();
       return;
     }
-    events.loginCompleted(transaction.idp);
     response.type('html').send(bouncePage(checkedAgain(transaction.returnUrl, publicOrigin)));
   };
 }
@@ -88,7 +93,7 @@ async function complete(
   request: Request,
   transaction: AuthorizationRequest,
   state: string,
-): Promise<OpenedSession> {
+): Promise<{ opened: OpenedSession; who: LoggedIn }> {
   const idp = idps.get(transaction.idp);
   // An answer that comes in by another redirect URI than the one sent was mixed up (RFC 9700 §4.4).
   if (idp === undefined || request.path !== new URL(transaction.redirectUri).pathname) {
@@ -113,7 +118,7 @@ async function complete(
     await sessions.close(opened.handle).catch(() => undefined);
     throw error;
   }
-  return opened;
+  return { opened, who: { userId: grants.userId, handle: opened.handle, device } };
 }
 
 const loginFailures = new Set<ProblemCode>([

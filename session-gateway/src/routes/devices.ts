@@ -5,19 +5,16 @@ import { RefusedError } from '../http/refused-error.js';
 import { originOf } from '../http/request-facts.js';
 import { provesSameOrigin } from '../http/same-origin.js';
 import type { SessionCookies } from '../http/session-cookies.js';
-import type { IdentityProvider } from '../oidc/identity-provider.js';
-import { revokeInBackground } from '../oidc/revoke-tokens.js';
 import type { DeviceRef } from '../sessions/device-ref.js';
 import type { LiveSession } from '../sessions/live-sessions.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.js';
 
 export interface DevicesOptions {
-  readonly idps: ReadonlyMap<string, IdentityProvider>;
   readonly sessions: Pick<SessionLifecycle, 'find' | 'handleOf' | 'close' | 'allOf'>;
   readonly deviceRef: DeviceRef;
   readonly cookies: SessionCookies;
   readonly publicOrigin: string;
-  readonly events: Pick<Events, 'revoked' | 'revocationFailed'>;
+  readonly events: Pick<Events, 'revoked'>;
 }
 
 /** `GET /auth/sessions`: where the caller is logged in. No id and no handle ever leaves here. */
@@ -50,8 +47,9 @@ export function endDevice(options: DevicesOptions): RequestHandler<{ ref: string
     if (named === undefined) throw new RefusedError('not_found');
     const closed = await options.sessions.close(named.handle);
     if (named.handle === current) cookies.clear(response);
-    events.revoked('user', 'device', closed === undefined ? 0 : 1);
-    revokeInBackground(options.idps, events, closed === undefined ? [] : [closed]);
+    const { userId, idp } = { userId: named.session.grants.userId, idp: named.session.profile.idp };
+    const ended = closed === undefined ? 0 : 1;
+    events.revoked({ kind: 'user', cause: 'device', ended, userId, idp, handle: named.handle });
     response.status(204).end();
   };
 }

@@ -25,10 +25,9 @@ const body = z.object({ roles: z.array(z.string()), permissions: z.array(z.strin
 /** `DELETE /internal/v1/sessions/users/{userId}`: 204 whether or not there was one, once all are gone. */
 export function revokeUser(options: InternalSessionsOptions): RequestHandler<{ userId: string }> {
   return async (request, response) => {
-    const { ended } = await orUnavailable(
-      options.revocations.revokeAll(userOwner(userOf(request))),
-    );
-    options.events.revoked('user', 'admin', ended);
+    const userId = userOf(request);
+    const { ended } = await orUnavailable(options.revocations.revokeAll(userOwner(userId)));
+    options.events.revoked({ kind: 'user', cause: 'admin', ended, userId });
     response.status(204).end();
   };
 }

@@ -6,7 +6,6 @@ import { originOf, wantsJson } from '../http/request-facts.js';
 import { isDeliberateNavigation, provesSameOrigin } from '../http/same-origin.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
-import { revokeInBackground } from '../oidc/revoke-tokens.js';
 import type { ClosedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
 
 export interface LogoutOptions {
@@ -16,7 +15,7 @@ export interface LogoutOptions {
   readonly sessions: Pick<SessionLifecycle, 'close' | 'handleOf'>;
   readonly cookies: SessionCookies;
   readonly publicOrigin: string;
-  readonly events: Pick<Events, 'loggedOut' | 'revocationFailed'>;
+  readonly events: Pick<Events, 'loggedOut'>;
 }
 
 /** `GET /logout`: acts only when a person came here on purpose; otherwise asks, and touches nothing. */
@@ -63,8 +62,7 @@ async function end(options: LogoutOptions, request: Request, response: Response)
     if (session !== undefined) closed.push(session);
   }
   cookies.clear(response);
-  events.loggedOut(closed.length > 0);
-  revokeInBackground(options.idps, events, closed);
+  events.loggedOut(closed);
   const idp = options.idps.get(closed[0]?.idp ?? '') ?? options.defaultIdp;
   return idp.endSession(closed[0]?.tokens?.idToken);
 }

@@ -1,11 +1,6 @@
 import { hashParts } from '@sallyport/shared';
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose';
-
-/** One key of the ring. */
-export interface SealKey {
-  readonly kid: string;
-  readonly key: Uint8Array;
-}
+import { fromRing, type KeyRing, type SealKey } from './key-ring.js';
 
 /**
  * `unknown_seal_key`: another replica may hold the key, so nothing is known about what was sealed,
@@ -30,18 +25,22 @@ export type SealedPlace = readonly [record: string, field: string, version: stri
  * header, which GCM authenticates, names the place: a value copied elsewhere does not open there.
  */
 export class Sealer {
-  readonly #ring: ReadonlyMap<string, Uint8Array>;
-  readonly #first: SealKey;
+  readonly #keys: () => { first: SealKey; byKid: ReadonlyMap<string, Uint8Array> };
 
-  constructor(ring: readonly SealKey[]) {
-    const [first] = ring;
-    if (first === undefined) throw new Error('the key ring is empty');
-    this.#first = first;
-    this.#ring = new Map(ring.map(({ kid, key }) => [kid, key]));
+  constructor(ring: KeyRing) {
+    this.#keys = fromRing(ring, (keys, first) => ({
+      first,
+      byKid: new Map(keys.map(({ kid, key }) => [kid, key])),
+    }));
+  }
+
+  /** Whether it was sealed by what is now the first key. */
+  isCurrent(sealed: string): boolean {
+    return protectedHeader(sealed).kid === this.#keys().first.kid;
   }
 
   seal(text: string, place: SealedPlace): Promise<string> {
-    const { kid, key } = this.#first;
+    const { kid, key } = this.#keys().first;
     return new CompactEncrypt(new TextEncoder().encode(text))
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid, place: hashParts(...place) })
       .encrypt(key);
@@ -50,7 +49,7 @@ export class Sealer {
   /** @throws SealError */
   async open(sealed: string, place: SealedPlace): Promise<string> {
     const header = protectedHeader(sealed);
-    const key = typeof header.kid === 'string' ? this.#ring.get(header.kid) : undefined;
+    const key = typeof header.kid === 'string' ? this.#keys().byKid.get(header.kid) : undefined;
     if (key === undefined) throw new SealError('unknown_seal_key');
     // Hashed: in the raw key form a handle is the session id itself.
     if (header['place'] !== hashParts(...place)) throw new SealError('broken_seal');

@@ -15,6 +15,8 @@ export class NotAcknowledgedError extends Error {
 
 export interface AcknowledgedLinkOptions {
   readonly config: RedisConfig;
+  /** Asked before every connect, where secrets come from files; `config` if left out. */
+  readonly current?: () => RedisConfig;
   /** The ordinary connection, for its slot map. */
   readonly redis: RedisConnection;
   readonly acks: number;
@@ -98,12 +100,12 @@ export class AcknowledgedLink implements WriteLink {
   }
 
   async #open(primary: string): Promise<Redis> {
-    const { config, timeout } = this.#options;
+    const { config, current = () => config, timeout } = this.#options;
     const colon = primary.lastIndexOf(':');
     const node = { host: primary.slice(0, colon), port: Number(primary.slice(colon + 1)) };
     // Longer than WAIT, or the client would cut off what the server is about to say.
     const redis = openRedisOnce(
-      { ...config, nodes: [node] },
+      { ...current(), nodes: [node] },
       { command: 2 * timeout + 500, connect: 2000 },
     );
     redis.on('error', () => undefined);

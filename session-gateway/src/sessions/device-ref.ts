@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import type { SessionHandle } from '@sallyport/shared';
-import type { SealKey } from '../sealing/sealer.js';
+import { fromRing, type KeyRing } from '../sealing/key-ring.js';
 
 const purpose = 'sallyport device reference v1';
 
@@ -10,19 +10,21 @@ const purpose = 'sallyport device reference v1';
  * session id itself, so a bare hash or the handle would not do.
  */
 export class DeviceRef {
-  readonly #keys: readonly Uint8Array[];
+  readonly #keys: () => readonly Uint8Array[];
 
-  constructor(ring: readonly SealKey[]) {
-    this.#keys = ring.map(({ key }) => new Uint8Array(hkdfSync('sha256', key, '', purpose, 32)));
+  constructor(ring: KeyRing) {
+    this.#keys = fromRing(ring, (keys) =>
+      keys.map(({ key }) => new Uint8Array(hkdfSync('sha256', key, '', purpose, 32))),
+    );
   }
 
   of(handle: SessionHandle): string {
-    return ref(this.#keys[0] ?? new Uint8Array(), handle);
+    return ref(this.#keys()[0] ?? new Uint8Array(), handle);
   }
 
   /** Also for one that was given out before the ring's first key changed. */
   names(text: string, handle: SessionHandle): boolean {
-    return this.#keys.some((key) => ref(key, handle) === text);
+    return this.#keys().some((key) => ref(key, handle) === text);
   }
 }
 

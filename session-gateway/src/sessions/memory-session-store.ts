@@ -106,6 +106,18 @@ export class MemorySessionStore implements SessionStore {
     return Promise.resolve(this.#alive(handle)?.expiresAt);
   }
 
+  reseal(
+    handle: SessionHandle,
+    sealedTokens: string,
+    sealedAnew: string,
+  ): Promise<'stored' | 'changed' | 'gone'> {
+    const session = this.#alive(handle);
+    if (session === undefined) return Promise.resolve('gone');
+    if (session.sealedTokens !== sealedTokens) return Promise.resolve('changed');
+    this.#sessions.set(handle, { ...session, sealedTokens: sealedAnew });
+    return Promise.resolve('stored');
+  }
+
   remove(handle: SessionHandle): Promise<boolean> {
     const was = this.#alive(handle) !== undefined;
     this.#sessions.delete(handle);

@@ -34,6 +34,7 @@ const script = {
   update: new LuaScript('pair', 'update'),
   slide: new LuaScript('pair', 'slide'),
   cap: new LuaScript('pair', 'cap'),
+  reseal: new LuaScript('pair', 'reseal'),
   take: new LuaScript('pair', 'take'),
 };
 
@@ -125,6 +126,16 @@ export class RedisSessionStore implements SessionStore {
     const args = [Math.floor(second)];
     const deadline = await script.cap.run(this.#redis, this.#keys(handle), args);
     return deadline === null ? undefined : Number(deadline);
+  }
+
+  async reseal(
+    handle: SessionHandle,
+    sealedTokens: string,
+    sealedAnew: string,
+  ): Promise<'stored' | 'changed' | 'gone'> {
+    const args = [sealedTokens, sealedAnew];
+    const answer = await script.reseal.run(this.#redis, this.#keys(handle), args);
+    return answer as 'stored' | 'changed' | 'gone';
   }
 
   /**

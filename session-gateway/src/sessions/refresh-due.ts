@@ -3,6 +3,7 @@ import type { RedisConnection } from '@sallyport/shared/runtime';
 import { LuaScript } from './lua-script.js';
 
 const lifetime = 24 * 3600 * 1000;
+const page = 1000;
 
 const script = {
   plan: new LuaScript('refresh-due-plan'),
@@ -32,6 +33,22 @@ export class RefreshDue {
 
   async forget(handle: SessionHandle): Promise<void> {
     await this.#redis.zrem(refreshDueKey, handle);
+  }
+
+  /** Everything noted: as good as every session that lives, and some that do not. */
+  async all(): Promise<SessionHandle[]> {
+    const found = new Set<SessionHandle>();
+    for (let first = 0; ; first += page) {
+      const texts = await this.#redis.zrange(refreshDueKey, first, first + page - 1);
+      for (const handle of texts.map(parseSessionHandle)) {
+        if (handle !== undefined) found.add(handle);
+      }
+      if (texts.length < page) return [...found];
+    }
+  }
+
+  size(): Promise<number> {
+    return this.#redis.zcard(refreshDueKey);
   }
 
   /** Sessions that are due, leased to the caller: to nobody else before the lease is over. */

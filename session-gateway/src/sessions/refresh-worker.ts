@@ -1,5 +1,6 @@
 import type { Clock, SessionHandle } from '@sallyport/shared';
 import type { Unit } from '@sallyport/shared/runtime';
+import { newCorrelation, withCorrelation } from '../correlation.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { RefreshDue } from './refresh-due.js';
 import type { SessionStore } from './session-store.js';
@@ -35,7 +36,7 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
   };
 
   const start = (handle: SessionHandle): void => {
-    const work = attend(handle)
+    const work = withCorrelation(newCorrelation(), () => attend(handle))
       .catch((error: unknown) => events.backgroundFailed('worker', error))
       .finally(() => running.delete(work));
     running.add(work);

@@ -1,5 +1,6 @@
 import type { OwnerKind } from '@sallyport/shared';
 import type { Unit } from '@sallyport/shared/runtime';
+import { newCorrelation, withCorrelation } from '../correlation.js';
 import type { Revocations } from './revocations.js';
 
 export interface RevocationWorkerOptions {
@@ -30,7 +31,7 @@ export function revocationWorker(options: RevocationWorkerOptions): Unit {
     }
     if (stopped) return;
     timer = setTimeout(() => {
-      running = look();
+      running = withCorrelation(newCorrelation(), look);
     }, options.interval);
   }
 
@@ -41,7 +42,7 @@ export function revocationWorker(options: RevocationWorkerOptions): Unit {
   return {
     name: 'revocation worker',
     start: () => {
-      running = look();
+      running = withCorrelation(newCorrelation(), look);
       return Promise.resolve();
     },
     stop: () => {

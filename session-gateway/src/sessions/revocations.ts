@@ -10,6 +10,7 @@ import {
   type SessionOwner,
 } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
+import type { SpentSession } from '../oidc/token-revocations.js';
 import { LuaScript } from './lua-script.js';
 import { decodeJob, encodeJob, type RevocationJob } from './revocation-job.js';
 import type { SessionIndex } from './session-index.js';
@@ -21,6 +22,8 @@ export interface RevocationsOptions {
   readonly index: SessionIndex;
   /** `EXTAUTHZ_SESSION_KEY_PREFIX` */
   readonly prefix: string;
+  /** Told of every session that ended by this; must not throw. */
+  readonly ended?: (session: SpentSession) => void;
 }
 
 const script = {
@@ -126,28 +129,38 @@ export class Revocations {
       const entries = await index.page(owner, first, first + chunk - 1);
       if (entries.length === 0) return ended;
       const judged = await Promise.all(
-        entries.map(async (entry) => ({ ...entry, later: await this.#isLater(entry.handle, seq) })),
+        entries.map(async (entry) => ({ ...entry, ...(await this.#look(entry.handle)) })),
       );
-      const due = judged.filter(({ later }) => !later);
+      const due = judged.filter(({ begun }) => !(begun >= seq));
       const removed = await link.write(due.map(({ handle }) => this.#removal(handle)));
       const gone = due.filter(({ settled }, at) => settled || Number(removed[at]) > 0);
       await index.leave(
         [owner],
         gone.map(({ handle }) => handle),
       );
-      ended += removed.filter((count) => Number(count) > 0).length;
+      due.forEach(({ spent }, at) => {
+        if (Number(removed[at]) === 0) return;
+        ended += 1;
+        if (spent !== undefined) this.#options.ended?.(spent);
+      });
       first += entries.length - gone.length;
       await renew();
     }
   }
 
-  /** A record that cannot be read is not later than anything. */
-  async #isLater(handle: SessionHandle, seq: number): Promise<boolean> {
+  /**
+   * When a session's login began, and what is left of it. Tokens that a refresh stores between this
+   * and the removal are revoked by that refresh: it asks whether its session stands.
+   */
+  async #look(handle: SessionHandle): Promise<{ begun: number; spent?: SpentSession }> {
     const key = gatewaySessionKey(this.#options.prefix, handle);
     try {
-      return Number(await this.#options.redis.hget(key, 'seq')) >= seq;
+      const [seq, idp, sealedTokens] = await this.#options.redis.hmget(key, 'seq', 'idp', 'tokens');
+      const begun = Number(seq);
+      return idp && sealedTokens ? { begun, spent: { handle, idp, sealedTokens } } : { begun };
     } catch (error) {
-      if ((error as Error).message.startsWith('WRONGTYPE')) return false;
+      // A record that cannot be read is not later than anything.
+      if ((error as Error).message.startsWith('WRONGTYPE')) return { begun: -Infinity };
       throw error;
     }
   }

@@ -35,6 +35,16 @@ export interface SessionLifecycleOptions {
   readonly permFreshSeconds?: number;
   /** Told of every session that began, so that it is kept fresh. */
   readonly noteInUse?: (handle: SessionHandle) => Promise<void>;
+  /** Told of every session that ended here; must not throw. */
+  readonly ended?: (session: EndedSession, how: SessionEnd) => void;
+}
+
+/** By its owner or by what became of it, by a later login in the same browser, for want of room. */
+export type SessionEnd = 'closed' | 'replaced' | 'session_limit';
+
+export interface EndedSession {
+  readonly handle: SessionHandle;
+  readonly session: StoredSession;
 }
 
 /** For a person's own list of devices; nothing is decided by it. */
@@ -47,6 +57,8 @@ export interface OpenedSession {
 }
 
 export interface ClosedSession {
+  readonly handle: SessionHandle;
+  readonly userId: string;
   readonly idp: string;
   /** For the provider's logout; missing where no key of the ring opens them. */
   readonly tokens?: TokenSet;
@@ -108,7 +120,7 @@ export class SessionLifecycle {
       await enter();
       await orUnavailable(store.create(handle, session, lifetimes));
       await enter();
-      for (const old of new Set(replaced)) await orUnavailable(store.remove(old));
+      for (const old of new Set(replaced)) await this.#end(old, 'replaced');
       await orUnavailable(index.leave(owners, replaced));
       await this.#makeRoom(session, handle);
     } catch (error) {
@@ -149,14 +161,26 @@ export class SessionLifecycle {
 
   /** Ends a session: both records are gone when this resolves. Undefined if there was none. */
   async close(handle: SessionHandle): Promise<ClosedSession | undefined> {
-    const { store, index, cipher } = this.#options;
-    // In one step: tokens that a refresh stores are either taken here, or find nothing to be stored in.
-    const session = await orUnavailable(store.take(handle));
+    const { index, cipher } = this.#options;
+    const session = await this.#end(handle, 'closed');
     if (session === undefined) return undefined;
     // It is over: what is left in an index is a ghost, and no reason to tell the person otherwise.
     await index.leave(ownersOf(session), [handle]).catch(() => undefined);
     const tokens = await cipher.open(session.sealedTokens, handle).catch(() => undefined);
-    return { idp: session.profile.idp, ...(tokens === undefined ? {} : { tokens }) };
+    return {
+      handle,
+      userId: session.grants.userId,
+      idp: session.profile.idp,
+      ...(tokens === undefined ? {} : { tokens }),
+    };
+  }
+
+  /** In one step: tokens that a refresh stores are either taken here, or find nothing to be stored in. */
+  async #end(handle: SessionHandle, how: SessionEnd): Promise<StoredSession | undefined> {
+    const { store, ended } = this.#options;
+    const session = await orUnavailable(store.take(handle));
+    if (session !== undefined) ended?.({ handle, session }, how);
+    return session;
   }
 
   /** The living sessions of an owner, of every kind. */
@@ -200,7 +224,7 @@ export class SessionLifecycle {
 
   /** Per kind, so that a machine's tokens cannot push a person's browsers out (ATTACKS 11). */
   async #makeRoom(session: NewSession, newest: SessionHandle): Promise<void> {
-    const { store, index, limit } = this.#options;
+    const { index, limit } = this.#options;
     const [user] = ownersOf(session);
     if (limit === 0 || user === undefined) return;
     if ((await orUnavailable(index.size(user))) <= limit) return;
@@ -208,7 +232,7 @@ export class SessionLifecycle {
       .filter((one) => one.session.kind === session.kind && one.handle !== newest)
       .sort((one, other) => one.session.createdAt - other.session.createdAt);
     for (const one of others.slice(0, Math.max(0, others.length + 1 - limit))) {
-      await orUnavailable(store.remove(one.handle));
+      await this.#end(one.handle, 'session_limit');
       await orUnavailable(index.leave(ownersOf(one.session), [one.handle]));
     }
   }

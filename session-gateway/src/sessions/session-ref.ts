@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { parseSessionHandle, type SessionHandle } from '@sallyport/shared';
-import type { SealKey } from '../sealing/sealer.js';
+import { fromRing, type KeyRing, type SealKey } from '../sealing/key-ring.js';
 
 const purpose = 'sallyport session reference v1';
 const ivBytes = 12;
@@ -12,18 +12,20 @@ const tagBytes = 16;
  * signature: with `SESSION_KEY_FORM=raw` a readable handle would be the session id itself.
  */
 export class SessionRef {
-  readonly #keys: readonly SealKey[];
+  readonly #keys: () => readonly SealKey[];
 
   /** Each key of the ring yields one of its own, so that neither use can weaken the other. */
-  constructor(ring: readonly SealKey[]) {
-    this.#keys = ring.map(({ kid, key }) => ({
-      kid,
-      key: new Uint8Array(hkdfSync('sha256', key, '', purpose, 32)),
-    }));
+  constructor(ring: KeyRing) {
+    this.#keys = fromRing(ring, (keys) =>
+      keys.map(({ kid, key }) => ({
+        kid,
+        key: new Uint8Array(hkdfSync('sha256', key, '', purpose, 32)),
+      })),
+    );
   }
 
   write(handle: SessionHandle): string {
-    const [first] = this.#keys;
+    const [first] = this.#keys();
     if (first === undefined) throw new Error('the key ring is empty');
     const iv = randomBytes(ivBytes);
     const cipher = createCipheriv('aes-256-gcm', first.key, iv, { authTagLength: tagBytes });
@@ -35,7 +37,7 @@ export class SessionRef {
   /** The handle, or undefined for anything that is not ours: all failures look alike. */
   read(value: string): SessionHandle | undefined {
     const [, kid, encoded] = /^([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{95})$/.exec(value) ?? [];
-    const key = this.#keys.find((candidate) => candidate.kid === kid)?.key;
+    const key = this.#keys().find((candidate) => candidate.kid === kid)?.key;
     if (key === undefined || encoded === undefined) return undefined;
     const bytes = Buffer.from(encoded, 'base64url');
     const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes), {

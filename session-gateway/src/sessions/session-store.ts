@@ -135,6 +135,15 @@ export interface SessionStore {
    * @returns the deadline in force, or undefined if the session is gone.
    */
   cap(handle: SessionHandle, second: number): Promise<number | undefined>;
+  /**
+   * Puts the same tokens, sealed anew, in place of the old text; no version moves.
+   * `changed`: there are other tokens by now, nothing was written.
+   */
+  reseal(
+    handle: SessionHandle,
+    sealedTokens: string,
+    sealedAnew: string,
+  ): Promise<'stored' | 'changed' | 'gone'>;
   /** Ends the session. @returns whether anything was there. Safe to repeat. */
   remove(handle: SessionHandle): Promise<boolean>;
   /** The same. @returns the session as it was at its end, or undefined if there was no whole one. */

@@ -88,6 +88,7 @@ export class SessionUpkeep {
         by,
         outcome.outcome,
         'reason' in outcome ? outcome.reason : undefined,
+        session && { handle, session },
       );
     }
     // A plan that is lost is made again when the session is used.

@@ -33,12 +33,14 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads a service's settings from its environment. Empty values count as not given.
+ * @param contradictions problems between values; given those that are good by themselves
  * @throws ConfigError with every problem at once.
  */
 export function parseEnv<S extends z.ZodObject>(
   schema: S,
   env: Env,
   rules: EnvRules = {},
+  contradictions: (value: Partial<z.output<S>>) => readonly string[] = () => [],
 ): ParsedEnv<z.output<S>> {
   const problems: string[] = [];
   const warnings: string[] = [];
@@ -48,8 +50,20 @@ export function parseEnv<S extends z.ZodObject>(
   if (!result.success) {
     problems.push(...result.error.issues.map((issue) => describe(issue, given)));
   }
+  problems.push(...contradictions(goodOnes(schema, given)));
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return { value: result.data, warnings };
+}
+
+function goodOnes<S extends z.ZodObject>(
+  schema: S,
+  given: Readonly<Record<string, string>>,
+): Partial<z.output<S>> {
+  const good = Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([name, rule]) => {
+    const result = rule.safeParse(given[name]);
+    return result.success ? [[name, result.data] as const] : [];
+  });
+  return Object.fromEntries(good) as Partial<z.output<S>>;
 }
 
 function collect(env: Env, rules: EnvRules, problems: string[]): Record<string, string> {

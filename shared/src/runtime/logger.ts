@@ -21,7 +21,12 @@ const secretPaths = [
 
 /** A JSON logger on standard output, with the secrets of this field redacted by name. */
 export function createLogger(
-  options: { name: string; level: string },
+  options: {
+    name: string;
+    level: string;
+    /** Asked for every line: what joins it to others. */
+    context?: () => object;
+  },
   destination?: DestinationStream,
 ): Logger {
   const settings = {
@@ -37,6 +42,7 @@ export function createLogger(
     },
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
+    ...(options.context === undefined ? {} : { mixin: options.context }),
   };
   return destination === undefined ? pino(settings) : pino(settings, destination);
 }

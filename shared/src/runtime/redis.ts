@@ -40,26 +40,56 @@ export function createRedis(
   const options = redisOptions(config, timeouts);
   const redis =
     config.mode === 'cluster'
-      ? new Cluster([...config.nodes], {
-          redisOptions: options,
-          enableOfflineQueue: false,
-          enableReadyCheck: false,
-          lazyConnect: true,
-          clusterRetryStrategy: retryDelay,
-          slotsRefreshInterval: 0,
-        })
+      ? renewingCluster(options, config, current, logger)
       : renewing({ ...options, ...placeOf(config) }, config, current, logger);
-  if (redis instanceof Cluster) refreshSlots(redis);
   logLinkState(redis, logger);
   return redis;
 }
 
-/** ioredis's own timer goes on for ever, and the process with it, if QUIT crosses a refresh (5.11.1). */
-function refreshSlots(cluster: Cluster): void {
+/**
+ * A Cluster's connections come and go by themselves, each made of the options as they are then. So
+ * these are renewed every second, and those that are up are told who they are from now on: a
+ * password that is refused changes nothing for them.
+ */
+function renewingCluster(
+  options: RedisOptions,
+  initial: RedisConfig,
+  current: () => RedisConfig,
+  logger: Logger,
+): Cluster {
+  let used = initial;
+  const cluster = new Cluster([...initial.nodes], {
+    redisOptions: options,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    lazyConnect: true,
+    clusterRetryStrategy: (attempt) => {
+      renew();
+      return retryDelay(attempt);
+    },
+    // ioredis's own timer goes on for ever, and the process with it, if QUIT crosses a refresh (5.11.1).
+    slotsRefreshInterval: 0,
+  });
+  const renew = (): void => {
+    const { username, password, tls } = current();
+    const isNewUser = username !== used.username || password !== used.password;
+    used = { ...used, username, password, tls } as RedisConfig;
+    Object.assign(options, { username, password, tls });
+    const nodes = cluster.nodes('all');
+    for (const node of nodes) Object.assign(node.options, { username, password, tls });
+    if (!isNewUser) return;
+    logger.info('redis: the credential has changed');
+    for (const node of nodes) {
+      if (node.status !== 'ready' || password === undefined) continue;
+      node.auth(username ?? 'default', password).catch(() => undefined);
+    }
+  };
   const timer = setInterval(() => {
+    renew();
     if (cluster.status === 'ready') cluster.refreshSlotsCache();
   }, slotsRefreshInterval).unref();
   cluster.once('end', () => clearInterval(timer));
+  return cluster;
 }
 
 /** No more often than this are the files read because Redis refused a command, ms. */

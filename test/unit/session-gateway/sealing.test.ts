@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { newSessionId, sessionHandle } from '@sallyport/shared';
 import fc from 'fast-check';
 import { TokenCipher } from '../../../session-gateway/src/oidc/token-cipher.js';
-import { Sealer, type SealKey } from '../../../session-gateway/src/sealing/sealer.js';
+import type { SealKey } from '../../../session-gateway/src/sealing/key-ring.js';
+import { Sealer } from '../../../session-gateway/src/sealing/sealer.js';
 import { SessionRef } from '../../../session-gateway/src/sessions/session-ref.js';
 
 const aKey = (kid: string): SealKey => ({ kid, key: new Uint8Array(randomBytes(32)) });

@@ -25,7 +25,12 @@ describe('SessionLifecycle', () => {
     const { id, handle } = await sessions.open(login, grants, 0, []);
 
     expect(await sessions.find(id)).toMatchObject({ profile, grants, kind: 'browser' });
-    expect(await sessions.close(handle)).toEqual({ idp: 'idp', tokens: login.tokens });
+    expect(await sessions.close(handle)).toEqual({
+      handle,
+      userId: 'user-1',
+      idp: 'idp',
+      tokens: login.tokens,
+    });
     expect(await sessions.find(id)).toBeUndefined();
     expect(await sessions.close(handle)).toBeUndefined();
   });
@@ -47,8 +52,8 @@ describe('SessionLifecycle', () => {
         created.push(args[0]);
         return store.create(...args);
       },
-      remove: (handle: Parameters<MemorySessionStore['remove']>[0]) =>
-        created.includes(handle) ? store.remove(handle) : Promise.reject(new Error('gone away')),
+      take: () => Promise.reject(new Error('gone away')),
+      remove: (handle: Parameters<MemorySessionStore['remove']>[0]) => store.remove(handle),
     });
     const old = sessionHandle(newSessionId(), 'hashed');
 
@@ -65,7 +70,7 @@ describe('SessionLifecycle', () => {
     const replica = aLifecycle(store, [{ kid: 'k2', key: new Uint8Array(randomBytes(32)) }]);
 
     expect(await replica.find(id)).toBeDefined();
-    expect(await replica.close(handle)).toEqual({ idp: 'idp' });
+    expect(await replica.close(handle)).toEqual({ handle, userId: 'user-1', idp: 'idp' });
     expect(await replica.find(id)).toBeUndefined();
   });
 

@@ -189,7 +189,7 @@ describe('the refresh of a session', () => {
     expect(outcome).toBe(stored ? 'refreshed' : 'gone');
     const sent = log.some((line) => line.startsWith('send'));
     expect(log.includes('revoke r2')).toBe(sent && !stored);
-    expect(closed).toEqual([{ idp: 'idp', tokens: stored ? next : begin }]);
+    expect(closed).toMatchObject([{ idp: 'idp', tokens: stored ? next : begin }]);
   });
 
   it.each(steps)('of one that is revoked before await %i ends it', async (when) => {

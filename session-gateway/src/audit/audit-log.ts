@@ -1,0 +1,27 @@
+import { hashParts, type Clock, type SessionHandle } from '@sallyport/shared';
+import { correlationFields } from '../correlation.js';
+import { auditVersion, type AuditEvent } from './audit-event.js';
+
+export interface AuditLog {
+  write(event: AuditEvent): void;
+}
+
+/** @param sink takes one line, without its end */
+export function auditLog(sink: (line: string) => void, clock: Clock): AuditLog {
+  return {
+    write: (event) => {
+      const time = new Date(clock()).toISOString();
+      sink(JSON.stringify({ version: auditVersion, time, ...correlationFields(), ...event }));
+    },
+  };
+}
+
+const purpose = 'sallyport audit v1';
+
+/**
+ * A session as the audit log names it: the same for its whole life and on every replica. A hash also
+ * of the handle, since in the raw key form that is the session id itself.
+ */
+export function auditRef(handle: SessionHandle): string {
+  return hashParts(purpose, handle).slice(0, 22);
+}

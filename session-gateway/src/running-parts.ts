@@ -1,0 +1,110 @@
+import type { SessionHandle } from '@sallyport/shared';
+import {
+  ConfigError,
+  Counter,
+  Gauge,
+  openLineFile,
+  type LineFile,
+  type Logger,
+  type Registry,
+} from '@sallyport/shared/runtime';
+import type { Config } from './config.js';
+import { parseSealKeys } from './config-rules.js';
+import type { Events } from './events.js';
+import type { SpentSession, TokenRevocations } from './oidc/token-revocations.js';
+import { sealKeyWatch, type SealKeyWatch } from './sealing/seal-key-watch.js';
+import type { RefreshDue } from './sessions/refresh-due.js';
+import type { EndedSession, SessionEnd } from './sessions/session-lifecycle.js';
+
+/**
+ * Where audit events go. SIGHUP opens the file anew, for whoever rotates it. An event that cannot be
+ * written is counted and logged, and stops nobody: a full disk must not log everybody out.
+ * @throws ConfigError if the file cannot be opened
+ */
+export function openAuditFile(config: Config, registry: Registry, logger: Logger): LineFile {
+  const failures = new Counter({
+    name: 'gateway_audit_failures_total',
+    help: 'Audit events that could not be written',
+    registers: [registry],
+  });
+  const failed = (error: Error): void => {
+    failures.inc();
+    const { code } = error as NodeJS.ErrnoException;
+    logger.error({ reason: code ?? error.name }, 'an audit event could not be written');
+  };
+  try {
+    const file = openLineFile(config.auditLogFile, failed);
+    process.on('SIGHUP', () => {
+      file.reopen();
+      logger.info('audit log: opened anew');
+    });
+    return file;
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unusable';
+    throw new ConfigError([
+      `AUDIT_LOG_FILE: the file cannot be opened (${reason}). Check the folder and its mode.`,
+    ]);
+  }
+}
+
+/** The key ring, kept as its file is. */
+export function watchedSealKeys(config: Config, registry: Registry, logger: Logger): SealKeyWatch {
+  const isBad = new Gauge({
+    name: 'gateway_seal_keys_rejected',
+    help: '1 while the file of the seal keys is not usable and the last good ring is in force',
+    registers: [registry],
+  });
+  isBad.set(0);
+  return sealKeyWatch({
+    file: config.sealKeysFile,
+    initial: config.sealKeys,
+    read: (text) => {
+      const { keys, problems } = parseSealKeys(text, config.devInsecure);
+      const isShared = config.idps.some(
+        ({ clientSecret }) => clientSecret !== undefined && text.includes(clientSecret),
+      );
+      return isShared
+        ? { keys, problems: [...problems, 'holds the client secret.'] }
+        : { keys, problems };
+    },
+    onGood: () => isBad.set(0),
+    onReload: (keys) => {
+      const [first, ...others] = keys.map(({ kid }) => kid);
+      logger.info({ seals: first, opens: others }, 'seal keys: a new ring is in force');
+    },
+    onBad: (problems) => {
+      isBad.set(1);
+      logger.error({ problems }, 'seal keys: the new file is not usable, the old ring stays');
+    },
+  });
+}
+
+/** What follows the end of a session, however it came; nobody waits for it. */
+export function endOfSession(parts: {
+  readonly spent: TokenRevocations;
+  readonly due: Pick<RefreshDue, 'forget'>;
+  readonly events: Pick<Events, 'revoked'>;
+}): {
+  byRevocation: (session: SpentSession) => void;
+  byLifecycle: (session: EndedSession, how: SessionEnd) => void;
+} {
+  const { spent, due, events } = parts;
+  const forget = (handle: SessionHandle): void => {
+    // A hint that is left behind goes when it is due.
+    due.forget(handle).catch(() => undefined);
+  };
+  return {
+    byRevocation: (session) => {
+      spent.add(session);
+      forget(session.handle);
+    },
+    byLifecycle: ({ handle, session }, how) => {
+      const { profile, grants, sealedTokens } = session;
+      spent.add({ handle, idp: profile.idp, sealedTokens });
+      forget(handle);
+      if (how === 'closed') return;
+      const { userId } = grants;
+      events.revoked({ kind: 'user', cause: how, ended: 1, userId, idp: profile.idp, handle });
+    },
+  };
+}
