@@ -4,7 +4,8 @@ import type { Workbench } from '../src/workbench.js';
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly goal: { readonly atMost: number } | { readonly atLeast: number };
+  readonly goal:
+    { readonly atMost: number } | { readonly atLeast: number } | { readonly exactly: number };
   readonly unit?: 'ms';
   /** Why the number does not count, whatever it is. */
   readonly invalid?: string;
@@ -31,13 +32,19 @@ export interface Proof {
 
 export function isReached({ value, goal, invalid }: Figure): boolean {
   if (invalid !== undefined) return false;
+  if ('exactly' in goal) return value === goal.exactly;
   return 'atMost' in goal ? value <= goal.atMost : value >= goal.atLeast;
+}
+
+function goalText(goal: Figure['goal'], unit: string): string {
+  if ('exactly' in goal) return `=${goal.exactly}${unit}`;
+  return 'atMost' in goal ? `<=${goal.atMost}${unit}` : `>=${goal.atLeast}${unit}`;
 }
 
 /** `figure <name> <value> goal <goal> reached|missed` */
 export function figureLine(figure: Figure): string {
   const { name, value, goal, unit = '', invalid } = figure;
-  const wanted = 'atMost' in goal ? `<=${goal.atMost}${unit}` : `>=${goal.atLeast}${unit}`;
+  const wanted = goalText(goal, unit);
   const shown = Number.isInteger(value) ? String(value) : value.toFixed(3);
   const verdict = isReached(figure) ? 'reached' : 'missed';
   return `figure ${name} ${shown}${unit} goal ${wanted} ${verdict}${invalid === undefined ? '' : ` (${invalid})`}`;

@@ -12,10 +12,13 @@ import {
   type Replica,
 } from '../support/replicas.js';
 import { answerJson, ordinaryGrants } from '../support/permission-service.js';
+import { cases } from '../support/proofs.js';
+import { reportFigure } from '../support/figures.js';
 import { until } from '../support/until.js';
 
-/** `REFRESH_EXPIRIES=200 npm run test:integration -- refresh-once` is the long form. */
-const expiries = Number(process.env['REFRESH_EXPIRIES'] ?? 10);
+/** `npm run figures -- --only refresh-once` is the long form. */
+const expiries = cases(10, 200);
+const pauses = cases(1, 10);
 const callers = 50;
 const env = { IDP_TIMEOUT_MS: '1000', REFRESH_RETRY_AFTER: '1500' };
 
@@ -70,79 +73,106 @@ for (const kind of ['6.2', '7'] as const) {
           }
           expect(stack.idp.refreshes.familiesRevoked).toBe(0);
           expect(await retries()).toBe(0);
-          const figure = ((uses() - before) / expiries).toFixed(3);
-          console.log(
-            `figure refresh_uses_per_expiry ${figure} goal 1.000 reached ` +
-              `(${String(expiries)} expiries x ${String(callers)} callers x 3 replicas, Redis ${kind})`,
-          );
+          reportFigure({
+            name: `refresh-uses-per-expiry-redis-${kind}`,
+            value: (uses() - before) / expiries,
+            goal: { exactly: 1 },
+          });
         },
         60_000 + expiries * 2000,
       );
 
       describe('whose lock holder is paused', () => {
-        it('before the in-flight mark, beyond the lock’s TTL, is still used exactly once', async () => {
-          const session = await login();
-          const before = uses();
-          const [paused] = others;
-          const pid = paused?.process.pid ?? 0;
-          let asked = 0;
-          // The holder asks for permissions between taking the lock and the mark.
-          stack.permissions.answer = (request, response) => {
-            asked += 1;
-            if (asked === 1) process.kill(pid, 'SIGSTOP');
-            answerJson(200, ordinaryGrants)(request, response);
-          };
-          await expireTokens(admin(), session);
-          const late = heartbeat(paused?.origin ?? '', session);
-          try {
-            await until(() => asked === 1);
-            await until(async () => {
-              await heartbeat(stack.origin, session);
-              return (await tokenVersion(admin(), session)) === 2;
-            });
-            expect(uses() - before).toBe(1);
-          } finally {
-            process.kill(pid, 'SIGCONT');
-          }
-          expect((await late).status).toBe(200);
-          expect(uses() - before).toBe(1);
-          expect(await tokenVersion(admin(), session)).toBe(2);
-          expect(await retries()).toBe(0);
-        });
-
-        it('after the mark is used once more at most, counted apart, and the session ends cleanly', async () => {
-          const session = await login();
-          const [before, retriesBefore] = [uses(), await retries()];
-          const [paused] = others;
-          const pid = paused?.process.pid ?? 0;
-          let sent = 0;
-          stack.idp.intercept = (request) => {
-            if (request.url === '/token') {
-              sent += 1;
-              if (sent === 1) process.kill(pid, 'SIGSTOP');
+        it(
+          'before the in-flight mark, beyond the lock’s TTL, is still used exactly once',
+          async () => {
+            let used = 0;
+            for (let pause = 0; pause < pauses; pause += 1) {
+              const session = await login();
+              const before = uses();
+              const [paused] = others;
+              const pid = paused?.process.pid ?? 0;
+              let asked = 0;
+              // The holder asks for permissions between taking the lock and the mark.
+              stack.permissions.answer = (request, response) => {
+                asked += 1;
+                if (asked === 1) process.kill(pid, 'SIGSTOP');
+                answerJson(200, ordinaryGrants)(request, response);
+              };
+              await expireTokens(admin(), session);
+              const late = heartbeat(paused?.origin ?? '', session);
+              try {
+                await until(() => asked === 1);
+                await until(async () => {
+                  await heartbeat(stack.origin, session);
+                  return (await tokenVersion(admin(), session)) === 2;
+                });
+                expect(uses() - before).toBe(1);
+              } finally {
+                process.kill(pid, 'SIGCONT');
+              }
+              expect((await late).status).toBe(200);
+              expect(uses() - before).toBe(1);
+              expect(await tokenVersion(admin(), session)).toBe(2);
+              expect(await retries()).toBe(0);
+              used += uses() - before;
             }
-            return false;
-          };
-          await expireTokens(admin(), session);
-          const late = heartbeat(paused?.origin ?? '', session);
-          try {
-            await until(() => uses() - before === 1);
-            // Not one use of the token before its time, then one, which the provider takes for a theft.
-            await until(async () => {
-              const answer = await heartbeat(stack.origin, session);
-              return answer.status === 401;
+            reportFigure({
+              name: `refresh-uses-paused-before-mark-redis-${kind}`,
+              value: used / pauses,
+              goal: { exactly: 1 },
             });
-            expect(uses() - before).toBe(2);
-          } finally {
-            process.kill(pid, 'SIGCONT');
-          }
-          expect((await late).status).toBe(401);
-          const answer = await heartbeat(stack.origin, session);
-          expect(JSON.parse(answer.text)).toMatchObject({ reason: 'session_ended_at_idp' });
-          expect(await admin()?.exists(session.key)).toBe(0);
-          expect(uses() - before).toBe(2);
-          expect((await retries()) - retriesBefore).toBe(1);
-        });
+          },
+          60_000 + pauses * 15_000,
+        );
+
+        it(
+          'after the mark is used once more at most, counted apart, and the session ends cleanly',
+          async () => {
+            let most = 0;
+            for (let pause = 0; pause < pauses; pause += 1) {
+              const session = await login();
+              const [before, retriesBefore] = [uses(), await retries()];
+              const [paused] = others;
+              const pid = paused?.process.pid ?? 0;
+              let sent = 0;
+              stack.idp.intercept = (request) => {
+                if (request.url === '/token') {
+                  sent += 1;
+                  if (sent === 1) process.kill(pid, 'SIGSTOP');
+                }
+                return false;
+              };
+              await expireTokens(admin(), session);
+              const late = heartbeat(paused?.origin ?? '', session);
+              try {
+                await until(() => uses() - before === 1);
+                // Not one use of the token before its time, then one, which the provider takes for a theft.
+                await until(async () => {
+                  const answer = await heartbeat(stack.origin, session);
+                  return answer.status === 401;
+                });
+                expect(uses() - before).toBe(2);
+              } finally {
+                process.kill(pid, 'SIGCONT');
+              }
+              expect((await late).status).toBe(401);
+              const answer = await heartbeat(stack.origin, session);
+              expect(JSON.parse(answer.text)).toMatchObject({ reason: 'session_ended_at_idp' });
+              expect(await admin()?.exists(session.key)).toBe(0);
+              expect(uses() - before).toBe(2);
+              expect((await retries()) - retriesBefore).toBe(1);
+              most = Math.max(most, (await retries()) - retriesBefore);
+              stack.idp.intercept = () => false;
+            }
+            reportFigure({
+              name: `refresh-retries-paused-after-mark-redis-${kind}`,
+              value: most,
+              goal: { atMost: 1 },
+            });
+          },
+          60_000 + pauses * 15_000,
+        );
       });
 
       it('whose holder is asked to stop meanwhile is stored before it stops', async () => {
