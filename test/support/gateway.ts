@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
 import { freePort } from '@sallyport/demo/free-port';
 import { answersOk } from '@sallyport/demo/readiness';
+import type { ClientMetadata } from 'oidc-provider';
 import { BrowserJar, setCookies } from './browser-jar.js';
 import { idpClient, startIdp, type TestIdp } from './idp.js';
 import { startPermissionService, type TestPermissionService } from './permission-service.js';
@@ -16,6 +17,8 @@ export const gatewayBinary = join(root, 'session-gateway/dist/main.js');
 /** Two keys of a ring, as `TOKEN_SEAL_KEYS` has them. */
 export const sealKeys =
   'k1:q83vASNFZ4mrze8BI0VniavN7xI0VniQrze8EjRWeJA,k0:8nGk2Jx0bTqvL4yPzXhC6sUeWdNfMaRo1iK3jB5tV7Y';
+
+type Env = Readonly<Record<string, string>>;
 
 /** The built gateway with a real provider, permission service and Redis around it. */
 export interface GatewayStack {
@@ -35,10 +38,13 @@ export interface GatewayStack {
 
 export async function startGatewayStack(
   redis: TestRedis,
-  extraEnv: Readonly<Record<string, string>> = {},
+  extraEnv: Env | ((at: { readonly origin: string; readonly issuer: string }) => Env) = {},
   /** As TestIdp.intercept, in force before the gateway starts. */
   intercept?: (...of: [...Parameters<TestIdp['intercept']>, issuer: string]) => boolean,
-  idpOptions: Partial<Parameters<typeof startIdp>[0]> = {},
+  idpOptions: {
+    readonly tokenSeconds?: number;
+    readonly clients?: (origin: string) => readonly ClientMetadata[];
+  } = {},
 ): Promise<GatewayStack> {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'));
   const [port, managementPort] = [await freePort(), await freePort()];
@@ -51,6 +57,7 @@ export async function startGatewayStack(
     postLogoutRedirectUris: [`${origin}/`],
     backchannelLogoutUri: `${origin}/auth/backchannel-logout`,
     ...idpOptions,
+    clients: idpOptions.clients?.(origin) ?? [],
   });
   if (intercept !== undefined) {
     idp.intercept = (request, response) => intercept(request, response, idp.issuer);
@@ -66,7 +73,7 @@ export async function startGatewayStack(
       GATEWAY_MANAGEMENT_PORT: String(managementPort),
       ...gatewayEnv(origin, idp.issuer, permissions.url),
       REDIS_URL: redis.servers[0]?.url(users.writer) ?? '',
-      ...extraEnv,
+      ...(typeof extraEnv === 'function' ? extraEnv({ origin, issuer: idp.issuer }) : extraEnv),
     },
     logFile,
     waitsFor: 'actuator/health',

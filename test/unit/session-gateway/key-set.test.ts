@@ -1,0 +1,142 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { compactVerify, CompactSign, type JWK } from 'jose';
+import { KeySet } from '../../../session-gateway/src/oidc/key-set.js';
+import { IdentityProviderError } from '../../../session-gateway/src/oidc/identity-provider-error.js';
+
+const keys: Readonly<Record<string, KeyObject>> = Object.fromEntries(
+  ['k1', 'k2', 'k3'].map((kid) => [
+    kid,
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  ]),
+);
+
+/** A provider that publishes some of the keys, and whose clock is ours. */
+class Published {
+  kids: readonly string[] = ['k1'];
+  isDown = false;
+  fetches = 0;
+  now = 1_000_000;
+  answer: unknown;
+  readonly outcomes: string[] = [];
+  readonly set = new KeySet({
+    url: 'https://login.acme.test/jwks',
+    timeout: 1000,
+    clock: () => this.now,
+    onFetch: (outcome) => this.outcomes.push(outcome),
+    fetch: async () => {
+      this.fetches += 1;
+      await Promise.resolve();
+      if (this.isDown) throw new IdentityProviderError('idp_unreachable', 'connect');
+      return Response.json(this.answer ?? { keys: this.kids.map(publicJwk) });
+    },
+  });
+
+  async verify(kid: string, signer = kid): Promise<string> {
+    const token = await new CompactSign(new TextEncoder().encode('x'))
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .sign(keys[signer] ?? keys['k3']!);
+    return compactVerify(token, (header, jws) => this.set.keyOf(header, jws)).then(
+      () => 'good',
+      (error: { code: string; detail?: string }) => error.detail ?? error.code,
+    );
+  }
+}
+
+function publicJwk(kid: string): JWK {
+  const { kty, crv, x, y } = keys[kid]!.export({ format: 'jwk' });
+  return { kty, crv, x, y, kid, use: 'sig', alg: 'ES256' } as JWK;
+}
+
+const noKey = 'ERR_JWKS_NO_MATCHING_KEY';
+
+describe('KeySet', () => {
+  it('is fetched when it is needed, once for all who wait', async () => {
+    const provider = new Published();
+    expect(provider.fetches).toBe(0);
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => provider.verify('k1')));
+    expect(new Set(verdicts)).toEqual(new Set(['good']));
+    expect(provider.fetches).toBe(1);
+  });
+
+  it('survives a rotation at once, however shortly after a fetch', async () => {
+    const provider = new Published();
+    await provider.verify('k1');
+    provider.kids = ['k2'];
+    provider.now += 10;
+    expect(await provider.verify('k2')).toBe('good');
+    expect(provider.fetches).toBe(2);
+    // Withdrawn, and looked for in vain only after the cool-down.
+    expect(await provider.verify('k1')).toBe('unknown_key');
+  });
+
+  it('T14: looks for unknown keys once per 30 s, whatever key ids strangers make up', async () => {
+    const provider = new Published();
+    await provider.verify('k1');
+    for (let second = 0; second < 60; second += 1) {
+      for (let stranger = 0; stranger < 20; stranger += 1) {
+        const kid = `made-up-${String(second)}-${String(stranger)}`;
+        expect([noKey, 'unknown_key']).toContain(await provider.verify(kid));
+      }
+      expect(await provider.verify('k1')).toBe('good');
+      provider.now += 1000;
+    }
+    expect(provider.fetches).toBe(3);
+  });
+
+  it('says that it cannot know while it may not look', async () => {
+    const provider = new Published();
+    await provider.verify('k1');
+    expect(await provider.verify('k9')).toBe(noKey);
+    provider.kids = ['k1', 'k2'];
+    expect(await provider.verify('k2')).toBe('unknown_key');
+    provider.now += 30_000;
+    expect(await provider.verify('k2')).toBe('good');
+  });
+
+  it('asks a failing provider again only after a while, and goes on with the keys it has', async () => {
+    const provider = new Published();
+    provider.isDown = true;
+    expect(await provider.verify('k1')).toBe('connect');
+    expect(await provider.verify('k1')).toBe('connect');
+    expect(provider.fetches).toBe(1);
+    provider.isDown = false;
+    provider.now += 5000;
+    expect(await provider.verify('k1')).toBe('good');
+
+    provider.isDown = true;
+    provider.now += 600_000;
+    expect(await provider.verify('k1')).toBe('good');
+    expect(await provider.verify('k1')).toBe('good');
+    expect(provider.fetches).toBe(3);
+    expect(provider.outcomes).toEqual(['failed', 'read', 'failed']);
+  });
+
+  it('looks again for a key soon after a fetch for it failed', async () => {
+    const provider = new Published();
+    await provider.verify('k1');
+    provider.kids = ['k2'];
+    provider.isDown = true;
+    expect(await provider.verify('k2')).toBe('connect');
+    provider.isDown = false;
+    provider.now += 5000;
+    expect(await provider.verify('k2')).toBe('good');
+  });
+
+  it('forgets a withdrawn key after ten minutes', async () => {
+    const provider = new Published();
+    await provider.verify('k1');
+    provider.kids = ['k2'];
+    provider.now += 600_000;
+    expect(await provider.verify('k1')).toBe(noKey);
+  });
+
+  it.each([[{}], [{ keys: 'none' }], [{ keys: [7] }], [[]], ['text']])(
+    'takes %j for no key set',
+    async (answer) => {
+      const provider = new Published();
+      provider.answer = answer;
+      expect(await provider.verify('k1')).toBe('no_key_set');
+    },
+  );
+});
