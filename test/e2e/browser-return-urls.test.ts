@@ -13,7 +13,7 @@ import {
   refusedReturnUrls,
 } from '../support/return-urls.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 /** TRUST F5: the judge is where a real browser ends up, not what we think of a text. */
 describe('return URLs in Chromium', () => {
@@ -68,12 +68,16 @@ describe('return URLs in Chromium', () => {
   it('every line of the corpus stays, taken or not', async () => {
     const texts = here([...acceptedReturnUrls, ...refusedReturnUrls]);
     const urls = texts.map((text) => chooseReturnUrl([text], origin));
-    const { ends, asked } = await follow(urls);
+    // What is refused leads to the front page: one frame shows it for all.
+    const different = [...new Set(urls)];
+    const { ends, asked } = await follow(different);
     expect(asked).toEqual([origin]);
-    // Chromium escapes `|` in a path, which the URL Standard leaves as it is.
-    for (const [index, end] of ends.map((href) => href.replace('%7C', '|')).entries()) {
-      const isTaken = index < acceptedReturnUrls.length;
-      expect([texts[index], end]).toEqual([texts[index], isTaken ? urls[index] : `${origin}/`]);
+    // Chromium escapes two characters of a path that the URL Standard leaves as they are.
+    const plain = (url = '') => url.replace(/%(?:5E|7C)/g, decodeURIComponent);
+    for (const [index, text] of texts.entries()) {
+      const end = ends[different.indexOf(urls[index] ?? '')];
+      const expected = index < acceptedReturnUrls.length ? urls[index] : `${origin}/`;
+      expect([text, plain(end)]).toEqual([text, plain(expected)]);
     }
   });
 
@@ -93,8 +97,8 @@ describe('return URLs in Chromium', () => {
     expect(read).toEqual(taken.map((url) => [url, url, origin]));
   });
 
-  it('and 150 of them lead where they say', async () => {
-    const taken = takenOf(150);
+  it('and 100 of them lead where they say', async () => {
+    const taken = takenOf(100);
     const { ends, asked } = await follow(taken);
     expect(asked).toEqual([origin]);
     expect(ends).toEqual(taken);
