@@ -26,9 +26,8 @@ export function safeReturnUrl(text: string | undefined, publicOrigin: string): s
   const url = ourUrl(text, publicOrigin);
   if (url === undefined || url.pathname.startsWith('//')) return undefined;
   const decoded = decodeFully(url.pathname);
-  if (decoded.includes('\\') || hasAsciiControl(decoded) || isGatewayRoute(decoded)) {
-    return undefined;
-  }
+  if (decoded.includes('\\') || hasAsciiControl(decoded)) return undefined;
+  if (isGatewayRoute(decoded) || mayBecomeAHost(decoded)) return undefined;
   return ourUrl(url.href, publicOrigin)?.href === url.href ? url.href : undefined;
 }
 
@@ -67,14 +66,24 @@ function hasAsciiControl(text: string): boolean {
 
 /** Judged as the most generous server might read it: no case, no `;x`, dots resolved once more. */
 function isGatewayRoute(decodedPath: string): boolean {
+  const plain = `/${resolved(decodedPath, (segment) => segment !== '').join('/')}`;
+  return gatewayTrees.some((tree) => plain === tree || plain.startsWith(`${tree}/`));
+}
+
+/** A server in between that decodes and then redirects would write `//evil` into its Location. */
+function mayBecomeAHost(decodedPath: string): boolean {
+  const [first, ...more] = resolved(decodedPath, () => true);
+  return first === '' && more.length > 0;
+}
+
+function resolved(decodedPath: string, counts: (segment: string) => boolean): string[] {
   const segments: string[] = [];
-  for (const raw of decodedPath.toLowerCase().split('/')) {
+  for (const raw of decodedPath.toLowerCase().split('/').slice(1)) {
     const segment = raw.replace(/[;?#].*$/s, '').trim();
     if (segment === '..') segments.pop();
-    else if (segment !== '' && segment !== '.') segments.push(segment);
+    else if (segment !== '.' && counts(segment)) segments.push(segment);
   }
-  const plain = `/${segments.join('/')}`;
-  return gatewayTrees.some((tree) => plain === tree || plain.startsWith(`${tree}/`));
+  return segments;
 }
 
 /** Percent-decoded until it stands still, byte by byte: only its ASCII characters matter here. */
