@@ -12,6 +12,7 @@ import type { Config } from './config.js';
 import { parseSealKeys } from './config-rules.js';
 import type { Events } from './events.js';
 import type { SpentSession, TokenRevocations } from './oidc/token-revocations.js';
+import type { SealKey } from './sealing/key-ring.js';
 import { sealKeyWatch, type SealKeyWatch } from './sealing/seal-key-watch.js';
 import type { RefreshDue } from './sessions/refresh-due.js';
 import type { EndedSession, SessionEnd } from './sessions/session-lifecycle.js';
@@ -55,6 +56,17 @@ export function watchedSealKeys(config: Config, registry: Registry, logger: Logg
     registers: [registry],
   });
   isBad.set(0);
+  const inForce = new Gauge({
+    name: 'gateway_seal_keys',
+    help: 'Keys of the ring in force, by kid: the one that seals, and those that only open',
+    labelNames: ['kid', 'use'],
+    registers: [registry],
+  });
+  const show = (keys: readonly SealKey[]): void => {
+    inForce.reset();
+    keys.forEach(({ kid }, at) => inForce.set({ kid, use: at === 0 ? 'seals' : 'opens' }, 1));
+  };
+  show(config.sealKeys);
   return sealKeyWatch({
     file: config.sealKeysFile,
     initial: config.sealKeys,
@@ -69,6 +81,7 @@ export function watchedSealKeys(config: Config, registry: Registry, logger: Logg
     },
     onGood: () => isBad.set(0),
     onReload: (keys) => {
+      show(keys);
       const [first, ...others] = keys.map(({ kid }) => kid);
       logger.info({ seals: first, opens: others }, 'seal keys: a new ring is in force');
     },
