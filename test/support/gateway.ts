@@ -33,8 +33,18 @@ export interface GatewayStack {
   close(): Promise<void>;
 }
 
+/** Any Redis, or how else the gateway finds one. */
+export type RedisPlace =
+  Pick<TestRedis, 'servers'> | { readonly writerEnv: Readonly<Record<string, string>> };
+
+export function writerEnv(redis: RedisPlace): Readonly<Record<string, string>> {
+  return 'writerEnv' in redis
+    ? redis.writerEnv
+    : { REDIS_URL: redis.servers[0]?.url(users.writer) ?? '' };
+}
+
 export async function startGatewayStack(
-  redis: TestRedis,
+  redis: RedisPlace,
   extraEnv: Readonly<Record<string, string>> = {},
   /** As TestIdp.intercept, in force before the gateway starts. */
   intercept?: (...of: [...Parameters<TestIdp['intercept']>, issuer: string]) => boolean,
@@ -63,7 +73,7 @@ export async function startGatewayStack(
       GATEWAY_PORT: String(port),
       GATEWAY_MANAGEMENT_PORT: String(managementPort),
       ...gatewayEnv(origin, idp.issuer, permissions.url),
-      REDIS_URL: redis.servers[0]?.url(users.writer) ?? '',
+      ...writerEnv(redis),
       ...extraEnv,
     },
     logFile,
