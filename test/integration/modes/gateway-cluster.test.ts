@@ -29,9 +29,8 @@ function onCluster(options: () => TestRedisOptions): void {
 }
 
 describe('the services on a Cluster', () => {
-  describe('with the shipped users', () => onCluster(() => ({})));
   describe('of version 6.2', () => onCluster(() => ({ version: '6.2' })));
-  (redisHasTls ? describe : describe.skip)('over mutual TLS', () => {
-    onCluster(() => ({ tls: tlsFiles(join(directory, 'tls')) }));
+  describe(`of this machine${redisHasTls ? ', over mutual TLS' : ''}`, () => {
+    onCluster(() => (redisHasTls ? { tls: tlsFiles(join(directory, 'tls')) } : {}));
   });
 });
