@@ -146,7 +146,7 @@ export async function writeSession(
   return id;
 }
 
-type Checks = Pick<
+export type Checks = Pick<
   FailureRig,
   'http' | 'grpc' | 'statuses' | 'turn' | 'remembered' | 'metric' | 'isReady'
 >;

@@ -36,8 +36,18 @@ export interface GatewayStack {
   close(): Promise<void>;
 }
 
+/** Any Redis, or how else the gateway finds one. */
+export type RedisPlace =
+  Pick<TestRedis, 'servers'> | { readonly writerEnv: Readonly<Record<string, string>> };
+
+export function writerEnv(redis: RedisPlace): Readonly<Record<string, string>> {
+  return 'writerEnv' in redis
+    ? redis.writerEnv
+    : { REDIS_URL: redis.servers[0]?.url(users.writer) ?? '' };
+}
+
 export async function startGatewayStack(
-  redis: TestRedis,
+  redis: RedisPlace,
   extraEnv: Env | ((at: { readonly origin: string; readonly issuer: string }) => Env) = {},
   /** As TestIdp.intercept, in force before the gateway starts. */
   intercept?: (...of: [...Parameters<TestIdp['intercept']>, issuer: string]) => boolean,
@@ -72,7 +82,7 @@ export async function startGatewayStack(
       GATEWAY_PORT: String(port),
       GATEWAY_MANAGEMENT_PORT: String(managementPort),
       ...gatewayEnv(origin, idp.issuer, permissions.url),
-      REDIS_URL: redis.servers[0]?.url(users.writer) ?? '',
+      ...writerEnv(redis),
       ...(typeof extraEnv === 'function' ? extraEnv({ origin, issuer: idp.issuer }) : extraEnv),
     },
     logFile,

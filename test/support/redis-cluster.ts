@@ -4,25 +4,32 @@ import { until } from './until.js';
 
 const slotCount = 16_384;
 
-/** What `redis-cli --cluster create` does, which a machine with only the server does not have. */
+/**
+ * What `redis-cli --cluster create` does, which a machine with only the server does not have.
+ *
+ * @param primaries so many of them share the slots; the others copy from these in turn
+ */
 export async function formCluster(
   servers: readonly RedisProcess[],
   admins: readonly Redis[],
+  primaries = servers.length,
 ): Promise<void> {
   const [first] = servers;
   if (first === undefined) return;
+  // Different epochs: two primaries with one epoch would have to settle it first. Only while a node
+  // knows no other.
+  await Promise.all(admins.map((admin, index) => admin.cluster('SET-CONFIG-EPOCH', index + 1)));
   await Promise.all(
     admins.map(async (admin, index) => {
-      const share = Math.ceil(slotCount / admins.length);
+      if (index > 0) await admin.cluster('MEET', '127.0.0.1', first.port);
+      if (index >= primaries) return;
+      const share = Math.ceil(slotCount / primaries);
       const from = index * share;
       const slots = Array.from(
         { length: Math.min(share, slotCount - from) },
         (_, offset) => from + offset,
       );
-      // Different epochs: two primaries with one epoch would have to settle it first.
-      await admin.cluster('SET-CONFIG-EPOCH', index + 1);
       await admin.cluster('ADDSLOTS', ...slots);
-      if (index > 0) await admin.cluster('MEET', '127.0.0.1', first.port);
     }),
   );
   await until(async () => {
@@ -32,6 +39,27 @@ export async function formCluster(
         answer.includes('cluster_state:ok') &&
         answer.includes(`cluster_slots_ok:${slotCount}`) &&
         answer.includes(`cluster_known_nodes:${admins.length}`),
+    );
+  });
+  await Promise.all(
+    admins.slice(primaries).map(async (admin, index) => {
+      const source = (await admins[index % primaries]?.cluster('MYID')) ?? '';
+      await until(() =>
+        admin.cluster('REPLICATE', source).then(
+          () => true,
+          // It has not heard of that node yet.
+          () => false,
+        ),
+      );
+      await until(async () => (await admin.info('replication')).includes('master_link_status:up'));
+    }),
+  );
+  await until(async () => {
+    // Every node knows who copies from whom, so that a client's slot map is whole.
+    const maps = await Promise.all(admins.map((admin) => admin.cluster('SLOTS')));
+    const complete = 1 + Math.floor(admins.length / primaries - 1);
+    return maps.every((map) =>
+      (map as unknown[][]).every((range) => range.length - 2 === complete),
     );
   });
 }

@@ -20,6 +20,7 @@ import {
 } from '@sallyport/shared/runtime';
 import { Redis } from 'ioredis';
 import { formCluster } from './redis-cluster.js';
+import type { TlsFiles } from './tls-files.js';
 
 export interface RedisUser {
   readonly name: string;
@@ -33,6 +34,9 @@ export const users = {
   admin: { name: 'admin', password: 'admin-password' },
 } as const satisfies Record<string, RedisUser>;
 
+/** As Redis's own user when it copies from another. */
+const replicaLines = [`masteruser ${users.admin.name}`, `masterauth ${users.admin.password}`];
+
 const adminLine = `user admin on >${users.admin.password} ~* &* +@all`;
 
 /** One or three real servers with the shipped ACL file. */
@@ -42,13 +46,19 @@ export interface TestRedis {
   /** A connection of the admin to each server. */
   readonly admins: readonly Redis[];
   readonly config: (user: RedisUser) => RedisConfig;
+  /** The variables by which a service finds it. */
+  readonly env: (user: RedisUser) => Readonly<Record<string, string>>;
   /** A connection as the services make theirs; closed with the fixture. */
   connect(user: RedisUser): Promise<RedisConnection>;
   close(): Promise<void>;
 }
 
-export interface TestRedisOptions extends RedisSettings {
+export interface TestRedisOptions extends Omit<RedisSettings, 'tls'> {
   readonly prefix?: string;
+  readonly version?: '6.2';
+  readonly tls?: TlsFiles;
+  /** Of each primary of a Cluster. */
+  readonly replicas?: 0 | 1;
 }
 
 /** Redis 6.2, whatever else is installed. */
@@ -62,9 +72,18 @@ export async function redis7(options: TestRedisOptions = {}): Promise<TestRedis 
   return server !== undefined && server.version[0] >= 7 ? start(server, 1, options) : undefined;
 }
 
-/** Three primaries that share the slots. */
+/** One server, 6.2 only if that is asked for. */
+export async function redisStandalone(options: TestRedisOptions = {}): Promise<TestRedis> {
+  return start(await anyServer(options), 1, options);
+}
+
+/** Three primaries that share the slots; their replicas come after them. */
 export async function redisCluster(options: TestRedisOptions = {}): Promise<TestRedis> {
-  return start(await findRedisServer(), 3, options);
+  return start(await anyServer(options), 3, options);
+}
+
+function anyServer({ version }: TestRedisOptions): Promise<RedisServer> {
+  return version === '6.2' ? redisServer62() : findRedisServer();
 }
 
 const onPath = await redisServerOnPath();
@@ -107,6 +126,7 @@ async function start(
 ): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-redis-'));
   const cluster = count > 1;
+  const { tls, replicas = 0, ...settings } = options;
   const passwords = { extauthz: users.reader.password, sessionGateway: users.writer.password };
   const acl = redisAcl({
     version: server.version,
@@ -115,33 +135,53 @@ async function start(
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
   });
   const servers = await Promise.all(
-    Array.from({ length: count }, (_, index) =>
+    Array.from({ length: count * (1 + replicas) }, (_, index) =>
       startRedis({
         acl: [...acl, adminLine],
-        ...options,
+        ...settings,
+        ...(tls === undefined ? {} : { tls: tls.server }),
+        extraConfig: [
+          ...(settings.extraConfig ?? []),
+          ...(replicas > 0 ? replicaLines : []),
+          ...(tls === undefined ? [] : ['tls-replication yes', 'tls-cluster yes']),
+        ],
         clusterEnabled: cluster,
         binary: server.path,
         directory: join(folder, String(index)),
       }),
     ),
   );
-  const admins = servers.map((one) => new Redis(one.url(users.admin), { maxRetriesPerRequest: 3 }));
+  const adminOptions = {
+    maxRetriesPerRequest: 3,
+    ...(tls === undefined ? {} : { tls: tls.client }),
+  };
+  const admins = servers.map((one) => new Redis(one.url(users.admin), adminOptions));
   // A test that kills a server must not fail for a connection it does not use.
   admins.forEach((admin) => admin.on('error', () => undefined));
-  if (cluster) await formCluster(servers, admins);
+  if (cluster) await formCluster(servers, admins, count);
   const config = (user: RedisUser): RedisConfig => ({
     nodes: servers.map(({ port }) => ({ host: '127.0.0.1', port })),
     mode: cluster ? 'cluster' : 'standalone',
     database: 0,
     username: user.name,
     password: user.password,
+    ...(tls === undefined ? {} : { tls: tls.client }),
   });
+  const first = `127.0.0.1:${String(servers[0]?.port)}`;
   const connections: RedisConnection[] = [];
   return {
     version: server.version,
     servers,
     admins,
     config,
+    env: (user) => ({
+      ...(cluster
+        ? { REDIS_CLUSTER_NODES: first }
+        : { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(servers[0]?.port) }),
+      REDIS_USERNAME: user.name,
+      REDIS_PASSWORD: user.password,
+      ...tls?.env,
+    }),
     connect: async (user) => {
       const logger = createLogger({ name: 'test', level: 'silent' });
       const timeouts = { command: 5_000, connect: 5_000 };

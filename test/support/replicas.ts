@@ -15,8 +15,13 @@ import { answersOk } from '@sallyport/demo/readiness';
 import { exchange, type Answer } from '@sallyport/demo/web-client/exchange';
 import type { Redis } from 'ioredis';
 import type { BrowserJar } from './browser-jar.js';
-import { gatewayBinary, gatewayEnv, type GatewayStack } from './gateway.js';
-import { users, type TestRedis } from './redis.js';
+import {
+  gatewayBinary,
+  gatewayEnv,
+  writerEnv,
+  type GatewayStack,
+  type RedisPlace,
+} from './gateway.js';
 
 /** One more process of the gateway beside that of a stack, with the same settings. */
 export interface Replica {
@@ -27,7 +32,7 @@ export interface Replica {
 }
 
 export async function startReplica(
-  redis: TestRedis,
+  redis: RedisPlace,
   stack: GatewayStack,
   extraEnv: Readonly<Record<string, string>> = {},
 ): Promise<Replica> {
@@ -42,7 +47,7 @@ export async function startReplica(
       GATEWAY_PORT: String(port),
       GATEWAY_MANAGEMENT_PORT: String(managementPort),
       ...gatewayEnv(stack.origin, stack.idp.issuer, stack.permissions.url),
-      REDIS_URL: redis.servers[0]?.url(users.writer) ?? '',
+      ...writerEnv(redis),
       ...extraEnv,
     },
     logFile: join(directory, 'gateway.log'),

@@ -1,8 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
+import type { ChildProcess } from '@sallyport/demo/child-process';
 import { freePort } from '@sallyport/demo/free-port';
-import { findRedisServer } from '@sallyport/demo/parts/redis-server';
+import { findRedisServer, redisServer62 } from '@sallyport/demo/parts/redis-server';
 import { redisAcl } from '@sallyport/demo/redis-acl';
 import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
 import {
@@ -12,15 +11,17 @@ import {
   type RedisConnection,
 } from '@sallyport/shared/runtime';
 import { Redis } from 'ioredis';
+import { createNetwork, type Network, type NetworkNode } from './network-nodes.js';
 import { users } from './redis.js';
+import {
+  asker,
+  connectToSentinel,
+  isComplete,
+  masterName,
+  startSentinel,
+} from './sentinel-process.js';
+import type { TlsFiles } from './tls-files.js';
 import { until } from './until.js';
-
-export const masterName = 'sessions';
-const sentinelPassword = 'sentinel-password';
-/** What shared/redis/README.md grants the services on a sentinel. */
-const asker = { name: 'asker', password: 'asker-password' };
-const askerRights =
-  'resetchannels &+switch-master -@all +sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe';
 
 /** One primary, two replicas, three sentinels that watch them; quorum two. */
 export interface SentinelRig {
@@ -28,71 +29,147 @@ export interface SentinelRig {
   /** A connection of the admin to each server. */
   readonly admins: readonly Redis[];
   readonly sentinels: readonly ChildProcess[];
-  /** The variables by which a service finds it. */
+  /** The variables by which extauthz finds it, and the gateway. */
   readonly env: Readonly<Record<string, string>>;
+  readonly writerEnv: Readonly<Record<string, string>>;
   /** A connection as the gateway makes its own, through the sentinels. Not connected. */
   connectWriter(): RedisConnection;
+  /** The index of the server that most sentinels name as the master; -1 while they differ. */
+  masterIndex(): Promise<number>;
   /** The port that most sentinels name as the master's. */
   masterPort(): Promise<number>;
   /** The admin's connection to the server that says it is the master and that the sentinels name. */
   master(): Promise<Redis>;
   failover(): Promise<void>;
+  /** Cuts these servers and sentinels off from the others, not from the services. With `partitionable`. */
+  isolate(parts: { servers?: readonly number[]; sentinels?: readonly number[] }): void;
+  heal(): void;
   close(): Promise<void>;
 }
 
-export async function startSentinelRig(directory: string): Promise<SentinelRig> {
-  const { path: binary, version } = await findRedisServer();
+export interface SentinelRigOptions {
+  /** Left out: whichever this machine has. */
+  readonly version?: '6.2';
+  /** For servers and sentinels alike. */
+  readonly tls?: TlsFiles;
+  readonly partitionable?: boolean;
+  readonly extraConfig?: readonly string[];
+}
+
+interface Place {
+  readonly port: number;
+  /** Where the others find it: the same, unless a proxy stands before it. */
+  readonly announced: number;
+  readonly node?: NetworkNode;
+}
+
+export async function startSentinelRig(
+  directory: string,
+  options: SentinelRigOptions = {},
+): Promise<SentinelRig> {
+  const { tls } = options;
+  const { path: binary, version } = await (options.version === '6.2'
+    ? redisServer62()
+    : findRedisServer());
   const passwords = { extauthz: users.reader.password, sessionGateway: users.writer.password };
   const { name, password } = users.admin;
   const acl = [...redisAcl({ version, passwords }), `user ${name} on >${password} ~* &* +@all`];
-  const launch = (index: number, primary?: RedisProcess): Promise<RedisProcess> =>
-    startRedis({
+  const network = createNetwork();
+  const newPlace = async (address: number): Promise<Place> => {
+    if (options.partitionable !== true) {
+      const port = await freePort();
+      return { port, announced: port };
+    }
+    const node = await network.addNode(address, { bindSource: version[0] >= 7 });
+    return { port: node.port, announced: node.announced, node };
+  };
+  const places = [await newPlace(11), await newPlace(12), await newPlace(13)];
+  const launch = (index: number, primary?: Place): Promise<RedisProcess> => {
+    const { port, announced, node } = places[index] as Place;
+    return startRedis({
       binary,
       acl,
+      port,
+      appendOnly: true,
+      ...(tls === undefined ? {} : { tls: tls.server }),
       directory: join(directory, `redis-${String(index)}`),
       extraConfig: [
         `masteruser ${name}`,
         `masterauth ${password}`,
         'repl-diskless-sync-delay 0',
-        ...(primary === undefined ? [] : [`replicaof 127.0.0.1 ${String(primary.port)}`]),
+        ...(tls === undefined ? [] : ['tls-replication yes']),
+        ...(node === undefined
+          ? []
+          : [
+              ...node.bindLines,
+              'replica-announce-ip 127.0.0.1',
+              `replica-announce-port ${String(announced)}`,
+            ]),
+        ...(primary === undefined ? [] : [`replicaof 127.0.0.1 ${String(primary.announced)}`]),
+        ...(options.extraConfig ?? []),
       ],
     });
-  const primary = await launch(0);
-  const servers = [primary, await launch(1, primary), await launch(2, primary)];
-  const admins = servers.map((server) => new Redis(server.url(users.admin)));
+  };
+  const [first] = places as [Place];
+  const servers = [await launch(0), await launch(1, first), await launch(2, first)];
+  const admins = servers.map(
+    (server) => new Redis(server.url(users.admin), tls === undefined ? {} : { tls: tls.client }),
+  );
   admins.forEach((admin) => admin.on('error', () => undefined));
   const link = async (admin: Redis) => (await admin.info('replication')).split('\r\n');
   await until(async () => {
     const lines = await Promise.all(admins.slice(1).map(link));
     return lines.every((own) => own.includes('master_link_status:up'));
   });
-  const ports = [await freePort(), await freePort(), await freePort()];
+  const posts = [await newPlace(21), await newPlace(22), await newPlace(23)];
   const sentinels = await Promise.all(
-    ports.map((port) => startSentinel({ binary, directory, port, masterPort: primary.port })),
+    posts.map(({ port, announced, node }) =>
+      startSentinel({
+        binary,
+        directory,
+        port,
+        masterPort: first.announced,
+        ...(tls === undefined ? {} : { tls }),
+        extraConfig:
+          node === undefined
+            ? []
+            : [
+                ...node.bindLines,
+                'sentinel announce-ip 127.0.0.1',
+                `sentinel announce-port ${String(announced)}`,
+              ],
+      }),
+    ),
   );
-  const askers = ports.map((port) => new Redis({ port, password: sentinelPassword }));
-  askers.forEach((one) => one.on('error', () => undefined));
+  const ports = posts.map(({ port }) => port);
+  const askers = ports.map((port) => connectToSentinel(port, tls));
   await until(async () => (await Promise.all(askers.map(isComplete))).every(Boolean));
 
-  const masterPort = async (): Promise<number> => {
+  const masterIndex = async (): Promise<number> => {
     const answers = await Promise.all(
-      askers.map((one) => one.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName)),
+      askers.map((one) =>
+        one.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName).catch(() => []),
+      ),
     );
     const named = answers.map((answer) => Number((answer as string[])[1]));
-    return named.find((port) => named.filter((other) => other === port).length >= 2) ?? 0;
+    const most = named.find((port) => named.filter((other) => other === port).length >= 2);
+    return places.findIndex(({ announced }) => announced === most);
   };
+  const placeEnv = (user: { name: string; password: string }) => ({
+    REDIS_SENTINELS: ports.map((port) => `127.0.0.1:${String(port)}`).join(','),
+    REDIS_SENTINEL_MASTER: masterName,
+    REDIS_SENTINEL_USERNAME: asker.name,
+    REDIS_SENTINEL_PASSWORD: asker.password,
+    REDIS_USERNAME: user.name,
+    REDIS_PASSWORD: user.password,
+    ...tls?.env,
+  });
   return {
     servers,
     admins,
     sentinels,
-    env: {
-      REDIS_SENTINELS: ports.map((port) => `127.0.0.1:${String(port)}`).join(','),
-      REDIS_SENTINEL_MASTER: masterName,
-      REDIS_SENTINEL_USERNAME: asker.name,
-      REDIS_SENTINEL_PASSWORD: asker.password,
-      REDIS_USERNAME: users.reader.name,
-      REDIS_PASSWORD: users.reader.password,
-    },
+    env: placeEnv(users.reader),
+    writerEnv: placeEnv(users.writer),
     connectWriter: () => {
       const { name: username, password: secret } = users.writer;
       const config: RedisConfig = {
@@ -102,16 +179,17 @@ export async function startSentinelRig(directory: string): Promise<SentinelRig> 
         database: 0,
         username,
         password: secret,
+        ...(tls === undefined ? {} : { tls: tls.client }),
       };
       const logger = createLogger({ name: 'test', level: 'silent' });
       return createRedis(config, { command: 1_000, connect: 1_000 }, logger);
     },
-    masterPort,
+    masterIndex,
+    masterPort: async () => servers[await masterIndex()]?.port ?? 0,
     master: async () => {
       let found: Redis | undefined;
       await until(async () => {
-        const port = await masterPort();
-        found = admins[servers.findIndex((server) => server.port === port)];
+        found = admins[await masterIndex()];
         const [role] = (await found?.role().catch(() => undefined)) ?? [];
         return role === 'master';
       });
@@ -126,69 +204,21 @@ export async function startSentinelRig(directory: string): Promise<SentinelRig> 
         ),
       );
     },
+    isolate: (parts) => isolate(network, { places, posts }, parts),
+    heal: () => network.heal(),
     close: async () => {
       [...askers, ...admins].forEach((connection) => connection.disconnect());
       await Promise.all([...sentinels, ...servers].map((one) => one.kill()));
+      await network.close();
     },
   };
 }
 
-async function startSentinel(place: {
-  binary: string;
-  directory: string;
-  port: number;
-  masterPort: number;
-}): Promise<ChildProcess> {
-  const { binary, directory, port, masterPort } = place;
-  const own = join(directory, `sentinel-${String(port)}`);
-  mkdirSync(own);
-  const file = join(own, 'sentinel.conf');
-  const { name, password } = users.admin;
-  const lines = [
-    'bind 127.0.0.1',
-    `port ${String(port)}`,
-    `dir "${own}"`,
-    `requirepass ${sentinelPassword}`,
-    `user ${asker.name} on >${asker.password} ${askerRights}`,
-    `sentinel monitor ${masterName} 127.0.0.1 ${String(masterPort)} 2`,
-    `sentinel auth-user ${masterName} ${name}`,
-    `sentinel auth-pass ${masterName} ${password}`,
-    `sentinel down-after-milliseconds ${masterName} 1000`,
-    `sentinel failover-timeout ${masterName} 3000`,
-    '',
-  ];
-  writeFileSync(file, lines.join('\n'), { mode: 0o600 });
-  return startChild({
-    name: 'sentinel',
-    command: binary,
-    args: [file, '--sentinel'],
-    env: {},
-    logFile: join(own, 'log'),
-    waitsFor: 'PING',
-    isReady: () => answersPing(port),
-  });
-}
-
-async function answersPing(port: number): Promise<boolean> {
-  const password = sentinelPassword;
-  const connection = new Redis({ port, password, lazyConnect: true, retryStrategy: () => null });
-  connection.on('error', () => undefined);
-  try {
-    await connection.connect();
-    await connection.ping();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    connection.disconnect();
-  }
-}
-
-/** Knows both replicas and both other sentinels. */
-async function isComplete(sentinel: Redis): Promise<boolean> {
-  const answer = (await sentinel
-    .call('SENTINEL', 'MASTER', masterName)
-    .catch(() => [])) as string[];
-  const value = (name: string) => answer[answer.indexOf(name) + 1];
-  return value('num-slaves') === '2' && value('num-other-sentinels') === '2';
+function isolate(
+  network: Network,
+  all: { places: readonly Place[]; posts: readonly Place[] },
+  { servers = [], sentinels = [] }: { servers?: readonly number[]; sentinels?: readonly number[] },
+): void {
+  const chosen = [...servers.map((at) => all.places[at]), ...sentinels.map((at) => all.posts[at])];
+  network.isolate(chosen.flatMap((place) => place?.node ?? []));
 }

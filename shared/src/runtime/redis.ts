@@ -1,6 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from './logger.js';
 import type { RedisConfig } from './redis-config.js';
+import { MajorityConnector } from './sentinel-connector.js';
 
 export type RedisConnection = Redis | Cluster;
 
@@ -156,6 +157,7 @@ function placeOf({ nodes, sentinel, tls }: RedisConfig): RedisOptions {
     sentinels: [...nodes],
     name: master,
     role: 'master',
+    Connector: MajorityConnector as RedisOptions['Connector'],
     failoverDetector: true,
     sentinelRetryStrategy: retryDelay,
     sentinelReconnectStrategy: retryDelay,
