@@ -67,13 +67,14 @@ export function createApp(parts: AppParts): Express {
   // Before any look at a cookie: the caller is the provider.
   app.post('/auth/backchannel-logout', backchannelLogout(parts));
   app.use(parts.cookies.refuseTwo());
+  // What every open tab asks all the time stands first: a request passes all routes before its own.
+  app.get('/auth/v1/session', heartbeat(parts));
+  app.get(['/user', '/auth/v1/user'], user(parts));
   app.get('/oauth2/authorization/:idp', login(parts));
   app.get('/login/oauth2/code/:idp', callback(parts));
-  app.get(['/user', '/auth/v1/user'], user(parts));
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));
   app.delete('/auth/sessions/:ref', endDevice(parts));
-  app.get('/auth/v1/session', heartbeat(parts));
   app.post('/auth/refresh', refuseForeignRefresh(parts), parts.refreshLimit, refresh(parts));
   app.get('/logout', logoutPage(parts));
   app.post('/logout', logout(parts));

@@ -63,7 +63,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
   const health = new Health();
   const redis = createRedis(
     config.redis,
-    { command: config.redisTimeout, connect: 2000 },
+    { command: config.redisTimeout, connect: 2000, autoPipelining: true },
     logger.child({ unit: 'redis' }),
   );
   health.add('redis', () => isWritablePrimary(redis));

@@ -30,7 +30,7 @@ export function variantOf(options: {
     load:
       order === undefined
         ? load
-        : { run: (asked) => load.run({ ...asked, ...order }), stop: load.stop },
+        : { run: (asked) => load.run({ ...asked, ...order }), stop: () => load.stop() },
     parts: [
       ...options.services.map(({ pid }) => ['service', pid] as const),
       ...(redis === undefined ? [] : [['redis', redis.pid] as const]),

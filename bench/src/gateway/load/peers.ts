@@ -45,6 +45,7 @@ async function run({ work, order }: PeersOrder): Promise<RunResult> {
         const keep = (id: string): void => void ids.push(id);
         return await saturate(loginDoers(work, provider, connections, keep), order);
       }
+      case 'post-refresh':
       default: {
         const ids = sessionsOf(work.loginsOf, order.checks);
         return await postRefreshes(work.redis, ids, connections, order);
