@@ -33,6 +33,8 @@ export interface Measured {
   /** Service and Redis. */
   readonly sum: number;
   readonly total: number;
+  /** The rounds behind the medians, in order: those of two variants belong together in pairs. */
+  readonly rounds?: readonly Measured[];
 }
 
 /** In a round so short that one in a thousand would be none. */
@@ -90,7 +92,7 @@ async function oneRound({ name, load, parts }: Variant, milliseconds: number): P
 }
 
 function medians(rounds: readonly Measured[]): Measured {
-  const of = (field: Exclude<keyof Measured, 'name'>): number =>
+  const of = (field: Exclude<keyof Measured, 'name' | 'rounds'>): number =>
     median(rounds.map((round) => round[field]));
   const total = (field: 'checks' | 'failures'): number =>
     rounds.reduce((sum, round) => sum + round[field], 0);
@@ -106,5 +108,6 @@ function medians(rounds: readonly Measured[]): Measured {
     envoy: of('envoy'),
     sum: of('sum'),
     total: of('total'),
+    rounds,
   };
 }

@@ -63,7 +63,7 @@ export function keyOfSession(seed: string, index: number): string {
 }
 
 /** The RESP form of a command; all texts are ASCII. */
-function command(...parts: readonly string[]): string {
+export function command(...parts: readonly string[]): string {
   let text = `*${parts.length}\r\n`;
   for (const part of parts) text += `$${part.length}\r\n${part}\r\n`;
   return text;

@@ -76,6 +76,9 @@ export function createApp(parts: AppParts): Express {
   app.get(clearCookiesPath, offerClearCookies());
   app.post(clearCookiesPath, clearCookies(parts));
   app.use(parts.cookies.refuseTwo());
+  // What every open tab asks all the time stands first: a request passes all routes before its own.
+  app.get('/auth/v1/session', heartbeat(parts));
+  for (const path of ['/user', '/auth/v1/user']) app.get(path, user(parts));
   const { limits } = parts;
   // One by one: a metric's label is the path of the route.
   for (const path of ['/oauth2/authorization/:idp', '/auth/login']) {
@@ -85,11 +88,9 @@ export function createApp(parts: AppParts): Express {
   for (const path of ['/login/oauth2/code/:idp', '/auth/callback', '/auth/callback/:idp']) {
     app.get(path, ...limits.callback, callback(parts));
   }
-  for (const path of ['/user', '/auth/v1/user']) app.get(path, user(parts));
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));
   app.delete('/auth/sessions/:ref', endDevice(parts));
-  app.get('/auth/v1/session', heartbeat(parts));
   app.post('/auth/refresh', refuseForeignRefresh(parts), ...limits.refresh, refresh(parts));
   for (const path of ['/logout', '/auth/logout', '/auth/signout']) {
     app.get(path, logoutPage(parts));

@@ -113,10 +113,21 @@ export function createEvents(registry: Registry, logger: Logger, audit: AuditLog
     registers,
   }).setToCurrentTime();
 
+  // Labels are looked up once: they are few, and a lookup sorts and joins them.
+  const series = new Map<string, Histogram.Internal<string>>();
+  const seriesOf = (method: string, route: string, status: number): Histogram.Internal<string> => {
+    const key = `${method} ${route} ${status}`;
+    const known = series.get(key);
+    if (known !== undefined) return known;
+    const labelled = requests.labels({ method, route, status: String(status) });
+    series.set(key, labelled);
+    return labelled;
+  };
+
   return {
     answered({ method, route, status, seconds, reason }) {
       const knownMethod = methods.has(method) ? method : 'other';
-      requests.observe({ method: knownMethod, route, status: String(status) }, seconds);
+      seriesOf(knownMethod, route, status).observe(seconds);
       if (status === 429) rateLimited.inc({ route });
       const line = { method: knownMethod, route, status, ms: Math.round(seconds * 1000), reason };
       if (route === '/actuator/health') logger.debug(line, 'request');

@@ -89,7 +89,7 @@ function assemble(
   const currentRedis = (): RedisConfig => (lastGood = currentRedisConfig() ?? lastGood);
   const redis = createRedis(
     config.redis,
-    { command: config.redisTimeout, connect: 2000 },
+    { command: config.redisTimeout, connect: 2000, autoPipelining: true },
     logger.child({ unit: 'redis' }),
     currentRedis,
   );

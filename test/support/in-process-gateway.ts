@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { defaultSessionKeyPrefix, type Clock } from '@sallyport/shared';
 import { createLogger, Health, Registry, type RedisConnection } from '@sallyport/shared/runtime';
 import { createApp } from '../../session-gateway/src/app.js';
+import { auditLog } from '../../session-gateway/src/audit/audit-log.js';
 import type { Config } from '../../session-gateway/src/config.js';
 import { createEvents } from '../../session-gateway/src/events.js';
 import { parseTrustedProxies } from '../../session-gateway/src/http/device.js';
@@ -17,6 +18,7 @@ import { Sealer } from '../../session-gateway/src/sealing/sealer.js';
 import { DeviceRef } from '../../session-gateway/src/sessions/device-ref.js';
 import { LogoutTokenLog } from '../../session-gateway/src/sessions/logout-token-log.js';
 import { PermissionPushes } from '../../session-gateway/src/sessions/permission-pushes.js';
+import { RefreshDue } from '../../session-gateway/src/sessions/refresh-due.js';
 import { RedisSessionIndex } from '../../session-gateway/src/sessions/redis-session-index.js';
 import { RedisSessionStore } from '../../session-gateway/src/sessions/redis-session-store.js';
 import { Revocations } from '../../session-gateway/src/sessions/revocations.js';
@@ -56,7 +58,8 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
   const { redis, idps, permissions, clock, publicOrigin } = options;
   const registry = new Registry();
   const logger = createLogger({ name: 'gateway-under-test', level: 'silent' });
-  const events = createEvents(registry, logger);
+  const audit = auditLog(() => undefined, clock);
+  const events = createEvents(registry, logger, audit);
   const ring = parseSealKeys(sealKeys, true).keys;
   const lifetimes = options.lifetimes ?? { idleSeconds: 1800, absoluteSeconds: 43_200 };
   const prefix = defaultSessionKeyPrefix;
@@ -83,7 +86,8 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
   const [defaultIdp] = idps;
   if (defaultIdp === undefined) throw new Error('no provider');
   const { upkeep, ended } = upkeepParts({
-    ...{ registry, logger, redis, store, sessions, cipher, clock },
+    ...{ registry, logger, audit, redis, store, sessions, cipher, clock },
+    due: new RefreshDue(redis),
     config: { refresh, lifetimes, activityClaimAfter: 30_000 } as Config,
     idps: idpsById,
     permissionClient: permissions as PermissionClient,
@@ -109,7 +113,8 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
     deviceRef: new DeviceRef(ring),
     trustedProxies: parseTrustedProxies('127.0.0.0/8') ?? missing(),
     // No test of these parts is about how often a person may ask.
-    refreshLimit: (_request, _response, next) => next(),
+    limits: { start: [], callback: [], refresh: [] },
+    confirmCrossSite: true,
     cookies,
     health: new Health(),
     clock,

@@ -1,5 +1,7 @@
 import { systemClock } from '@sallyport/shared';
-import { IdentityProvider } from '../../session-gateway/src/oidc/identity-provider.js';
+import { idpParts } from '../../session-gateway/src/idp-parts.js';
+import type { IdentityProvider } from '../../session-gateway/src/oidc/identity-provider.js';
+import type { IdpRegistration } from '../../session-gateway/src/oidc/idp-registration.js';
 import { PermissionClient } from '../../session-gateway/src/permissions/permission-client.js';
 import { startGatewayStack } from './gateway.js';
 import { idpClient, startIdp, type TestIdp } from './idp.js';
@@ -61,22 +63,20 @@ export async function twoRegistrations(redis: TestRedis): Promise<LoginGround> {
     publicOrigin,
     permissions: new PermissionClient({ baseUrl: service.url, timeout: 10_000 }),
     clock: systemClock,
-    idps: idps.map(
-      ({ issuer }, at) =>
-        new IdentityProvider(
-          {
-            id: ids[at] ?? '',
-            issuer,
-            clientId: idpClient.id,
-            clientSecret: idpClient.secret,
-            scopes: 'openid profile email offline_access',
-            logoutReturnTo: publicOrigin,
-            strictLogoutTokens: true,
-            timeout: 10_000,
-            userInfoOnRefresh: false,
-          },
-          systemClock,
-        ),
+    idps: idps.map(({ issuer }, at) =>
+      registeredProvider({
+        id: ids[at] ?? '',
+        issuer,
+        clientId: idpClient.id,
+        clientSecret: idpClient.secret,
+        ...{ par: false, jar: false, dpop: false },
+        callbackPath: '/login/oauth2/code/{idp}',
+        scopes: 'openid profile email offline_access',
+        logoutReturnTo: publicOrigin,
+        strictLogoutTokens: true,
+        timeout: 10_000,
+        userInfoOnRefresh: false,
+      }),
     ),
   });
   return {
@@ -105,4 +105,16 @@ function answerForEach(service: TestPermissionService): void {
     const [, userId = ''] = /users\/([^/]+)\/permissions/.exec(request.url ?? '') ?? [];
     answerJson(200, { userId, roles: [], permissions: [] })(request, response);
   };
+}
+
+function registeredProvider(registration: IdpRegistration): IdentityProvider {
+  const { idps } = idpParts({
+    config: { idps: [registration], defaultIdp: registration.id, idpMetadataRefresh: 3_600_000 },
+    events: { metadataRead: () => undefined, keysFetched: () => undefined },
+    observe: () => () => undefined,
+    clock: systemClock,
+  });
+  const [provider] = idps.values();
+  if (provider === undefined) throw new Error('no provider');
+  return provider;
 }

@@ -20,7 +20,7 @@ let started = 0;
 
 export async function benchRedis(
   bench: Workbench,
-  options: { durable?: boolean } = {},
+  options: { durable?: boolean; appendOnly?: boolean } = {},
 ): Promise<BenchRedis> {
   const server = await findRedisServer();
   started += 1;
@@ -35,6 +35,10 @@ export async function benchRedis(
       // Acknowledged means written: otherwise a killed Redis may forget what the oracle remembers.
       ...(options.durable === true
         ? { appendOnly: true, extraConfig: ['appendfsync always'] }
+        : {}),
+      // As the gateway demands it; no rewrite of the file in the middle of a round.
+      ...(options.appendOnly === true
+        ? { appendOnly: true, extraConfig: ['auto-aof-rewrite-percentage 0'] }
         : {}),
     }),
     (one) => one.kill(),
@@ -60,6 +64,16 @@ export function readerEnv(port: number): Record<string, string> {
     REDIS_PORT: String(port),
     REDIS_USERNAME: 'extauthz',
     REDIS_PASSWORD: passwords.extauthz,
+  };
+}
+
+/** What session-gateway needs to reach it, as its own user. */
+export function writerEnv(port: number): Record<string, string> {
+  return {
+    REDIS_HOST: '127.0.0.1',
+    REDIS_PORT: String(port),
+    REDIS_USERNAME: 'session-gateway',
+    REDIS_PASSWORD: passwords.sessionGateway,
   };
 }
 

@@ -45,7 +45,8 @@ export async function startExtauthz(bench: Workbench, options: ExtauthzOptions):
   return { child, ...ports, healthPort, pid: pidOf(child) };
 }
 
-export type Baseline = 'http-noop' | 'grpc-noop' | 'hgetall-per-check';
+export type Baseline =
+  'http-noop' | 'grpc-noop' | 'hgetall-per-check' | 'express-noop' | 'express-oidc';
 
 /** One of the frozen baselines; its port is both `httpPort` and `grpcPort`. */
 export async function startBaseline(
@@ -66,7 +67,8 @@ export async function startBaseline(
   return { child, httpPort: port, grpcPort: port, healthPort, pid: pidOf(child) };
 }
 
-async function startNode(
+/** A node process in production mode, ready when its address answers. */
+export async function startNode(
   bench: Workbench,
   options: {
     readonly name: string;
@@ -74,6 +76,8 @@ async function startNode(
     readonly env: Readonly<Record<string, string>>;
     readonly readyUrl: string;
     readonly anyAnswer?: boolean;
+    /** Without NODE_ENV: what has DEV_INSECURE refuses production mode. */
+    readonly devMode?: boolean;
   },
 ): Promise<ChildProcess> {
   const readiness = answering(options.readyUrl);
@@ -82,7 +86,7 @@ async function startNode(
       name: options.name,
       command: process.execPath,
       args: options.args,
-      env: { NODE_ENV: 'production', ...options.env },
+      env: { ...(options.devMode === true ? {} : { NODE_ENV: 'production' }), ...options.env },
       logFile: join(bench.directory, `${options.name}.log`),
       waitsFor: readiness.waitsFor,
       isReady:
@@ -101,7 +105,7 @@ async function answersAtAll(url: string): Promise<boolean> {
   }
 }
 
-function pidOf(child: ChildProcess): () => number {
+export function pidOf(child: ChildProcess): () => number {
   return () => {
     if (child.pid === undefined) throw new Error(`${child.name} does not run`);
     return child.pid;

@@ -1,12 +1,11 @@
-import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultSessionCookieName } from '@sallyport/shared';
 import { ask } from '../load/asker.js';
 import { httpAsker } from '../load/http-asker.js';
 import { sessionIdAt } from '../load/sessions.js';
+import { collectedMemory, probeOptions } from '../parts/memory-probe-client.js';
 import { benchRedis, sessionReads } from '../parts/redis.js';
 import { startExtauthz, type Service } from '../parts/services.js';
-import { holdsWithin } from '../poll.js';
 import type { Scenario } from '../scenario.js';
 import { seedSessions } from '../seeding.js';
 
@@ -25,18 +24,16 @@ export const memory: Scenario = {
     const redis = await benchRedis(bench);
     await seedSessions(redis, seed, { from: 0, to: sessions });
     const probeFile = join(bench.directory, 'memory.json');
-    const probe = new URL('../parts/memory-probe.js', import.meta.url).href;
     const service = await startExtauthz(bench, {
       name: 'extauthz',
       redisPort: redis.process.port,
       // Room for all of them, whatever share of its bound the cache keeps for newcomers.
       cacheEntries: 2 * sessions,
-      nodeOptions: ['--expose-gc', '--import', probe],
-      env: { MEMORY_PROBE_FILE: probeFile },
+      ...probeOptions(probeFile),
     });
     // Code is compiled and buffers are grown before "idle" is measured.
     for (let pass = 0; pass < 3; pass += 1) await askForAll(service, seed, 1_000);
-    const idle = await memoryOf(service, probeFile);
+    const idle = await collectedMemory(service.pid(), probeFile);
     let hits = 0;
     // A cache that admits on second sight needs two passes; the last one shows what it kept.
     for (let pass = 0; pass < mostPasses && hits < cachedShare; pass += 1) {
@@ -46,7 +43,7 @@ export const memory: Scenario = {
       // Nothing at all after two passes: there is no cache to fill.
       if (pass > 0 && hits < 0.01) break;
     }
-    const full = await memoryOf(service, probeFile);
+    const full = await collectedMemory(service.pid(), probeFile);
     const heap = (full.heapUsed + full.external - idle.heapUsed - idle.external) / mib;
     return {
       tables: [],
@@ -93,22 +90,6 @@ async function askForAll(service: Service, seed: string, count: number): Promise
     asker.close();
   };
   await Promise.all(Array.from({ length: connections }, worker));
-}
-
-async function memoryOf(service: Service, file: string): Promise<NodeJS.MemoryUsage> {
-  rmSync(file, { force: true });
-  process.kill(service.pid(), 'SIGUSR2');
-  let usage: NodeJS.MemoryUsage | undefined;
-  await holdsWithin(10_000, () => {
-    try {
-      usage = JSON.parse(readFileSync(file, 'utf8')) as NodeJS.MemoryUsage;
-    } catch {
-      // Not written yet, or half.
-    }
-    return usage !== undefined;
-  });
-  if (usage === undefined) throw new Error('the memory probe did not answer');
-  return usage;
 }
 
 function toMib(bytes: number): string {

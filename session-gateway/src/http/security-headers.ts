@@ -28,8 +28,10 @@ export function securityHeaders(options: {
       ? { 'Strict-Transport-Security': 'max-age=31536000' }
       : {}),
   };
+  const pairs = Object.entries(headers);
   return (_request, response, next) => {
-    response.set(headers);
+    // Not response.set: it looks at every name and value again, for every request.
+    for (const [name, value] of pairs) response.setHeader(name, value);
     next();
   };
 }

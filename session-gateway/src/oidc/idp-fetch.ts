@@ -1,6 +1,6 @@
 import { timed, type ObserveCall } from '../call-metrics.js';
 import { correlationHeaders } from '../correlation.js';
-import { readAtMost } from '../http/read-at-most.js';
+import { outboundCall, type OutboundAnswer } from '../http/outbound-call.js';
 import { IdentityProviderError } from './identity-provider-error.js';
 
 /** A discovery document, a key set or a UserInfo answer is far below this. */
@@ -12,7 +12,7 @@ type LooseRequestInit = { [Key in keyof RequestInit]?: RequestInit[Key] | undefi
 export type IdpFetch = (url: string, init: LooseRequestInit) => Promise<Response>;
 
 /**
- * fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
+ * A fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
  * and no answer may fill the memory. It carries the ids of what it is done for. Redirects are left to
  * openid-client, which follows none.
  */
@@ -21,34 +21,46 @@ export function idpFetch(observe?: ObserveCall): IdpFetch {
 }
 
 async function ask(url: string, init: LooseRequestInit): Promise<Response> {
-  const headers = new Headers((init as RequestInit).headers);
-  for (const [name, value] of Object.entries(correlationHeaders())) headers.set(name, value);
-  let response: Response;
-  try {
-    response = await fetch(url, { ...init, headers } as RequestInit);
-  } catch (error) {
-    const timedOut = (error as Error).name === 'TimeoutError';
-    throw new IdentityProviderError('idp_unreachable', timedOut ? 'timeout' : 'connect', {
-      cause: error,
-    });
-  }
-  const body = await readBody(response);
-  if (response.status >= 500) {
-    throw new IdentityProviderError('idp_unreachable', `http_${response.status}`);
-  }
-  return new Response(body.byteLength === 0 ? null : body, {
-    status: response.status,
-    statusText: response.statusText,
-    headers: response.headers,
+  const { status, statusText, rawHeaders, body } = await answerOf(url, init);
+  if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
+  return new Response(body.byteLength === 0 ? null : new Uint8Array(body), {
+    status,
+    statusText,
+    headers: pairsOf(rawHeaders),
   });
 }
 
-async function readBody(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+async function answerOf(url: string, init: LooseRequestInit): Promise<OutboundAnswer> {
+  const { method, headers, body, signal } = init;
+  const call = {
+    ...(method === undefined ? {} : { method }),
+    headers: { ...Object.fromEntries(new Headers(headers)), ...correlationHeaders() },
+    ...(body === undefined || body === null ? {} : { body: formText(body) }),
+    ...(signal === undefined || signal === null ? {} : { signal }),
+  };
   try {
-    return await readAtMost(response, maxAnswerBytes);
+    return await outboundCall(url, call, maxAnswerBytes);
   } catch (error) {
-    throw (error as { code?: unknown }).code === 'body_too_large'
-      ? new IdentityProviderError('bad_idp_answer', 'too_large', { cause: error })
-      : new IdentityProviderError('idp_unreachable', 'connect', { cause: error });
+    const { code, name } = error as { code?: unknown; name?: unknown };
+    if (code === 'body_too_large') {
+      throw new IdentityProviderError('bad_idp_answer', 'too_large', { cause: error });
+    }
+    const detail = name === 'TimeoutError' ? 'timeout' : 'connect';
+    throw new IdentityProviderError('idp_unreachable', detail, { cause: error });
   }
+}
+
+/** openid-client sends forms and texts, with their content type among the headers. */
+function formText(body: NonNullable<LooseRequestInit['body']>): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof URLSearchParams) return body.toString();
+  throw new TypeError('only a form or a text can be sent');
+}
+
+function pairsOf(rawHeaders: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    pairs.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
+  }
+  return pairs;
 }

@@ -10,7 +10,7 @@ import {
 import { z } from 'zod';
 import { timed, type ObserveCall } from '../call-metrics.js';
 import { correlationHeaders } from '../correlation.js';
-import { readAtMost } from '../http/read-at-most.js';
+import { outboundCall } from '../http/outbound-call.js';
 import type { Grants, Profile } from '../sessions/session-store.js';
 
 /** `unavailable`: ask again later. `contract`: it answered, but with nothing that may become a session. */
@@ -83,13 +83,9 @@ export class PermissionClient {
     let status: number;
     let body: Uint8Array;
     try {
-      const response = await fetch(url, {
-        headers: { accept: 'application/json', ...correlationHeaders() },
-        redirect: 'manual',
-        signal: AbortSignal.timeout(this.#options.timeout),
-      });
-      status = response.status;
-      body = await readAtMost(response, maxAnswerBytes);
+      const { timeout } = this.#options;
+      const call = { headers: { accept: 'application/json', ...correlationHeaders() }, timeout };
+      ({ status, body } = await outboundCall(url, call, maxAnswerBytes));
     } catch (error) {
       if ((error as { code?: unknown }).code === 'body_too_large') {
         throw new PermissionServiceError('permission_service_contract', 'too_large');

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { RefusedError } from '../http/refused-error.js';
-import { originOf } from '../http/request-facts.js';
+import { sendJson } from '../http/send-json.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { SessionUse, Used } from '../sessions/session-use.js';
 
@@ -13,10 +13,10 @@ export interface HeartbeatOptions {
 export function heartbeat({ use, cookies }: HeartbeatOptions): RequestHandler {
   return async (request, response) => {
     // An image on a foreign page must not keep anybody logged in (TRUST §7).
-    if (originOf(request).secFetchSite === 'cross-site') throw new RefusedError('cross_site');
+    if (request.headers['sec-fetch-site'] === 'cross-site') throw new RefusedError('cross_site');
     const id = cookies.idOf(request);
     if (id === undefined) throw new RefusedError('no_session');
-    response.json(aliveAnswer(await use.heartbeat(id)));
+    sendJson(response, aliveAnswer(await use.heartbeat(id)));
   };
 }
 

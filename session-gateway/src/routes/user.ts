@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import { RefusedError } from '../http/refused-error.js';
+import { sendJson } from '../http/send-json.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.js';
 import type { SessionUse } from '../sessions/session-use.js';
@@ -17,7 +18,7 @@ export function user({ sessions, use, cookies }: UserOptions): RequestHandler {
     const session = id === undefined ? undefined : await sessions.find(id);
     if (session === undefined) throw new RefusedError(await use.reasonOf(id));
     const { profile, grants } = session;
-    response.json({
+    sendJson(response, {
       sub: profile.sub,
       name: profile.name,
       email: profile.email,

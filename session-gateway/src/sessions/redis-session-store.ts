@@ -169,7 +169,7 @@ type FindAnswer =
   | readonly ['alive', now: string, readerExpiresAt: string | null, pairs: readonly string[]];
 
 function fromPairs(flat: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? '']] : [])),
-  );
+  const fields = Object.create(null) as Record<string, string>;
+  for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] ?? ''] = flat[at + 1] ?? '';
+  return fields;
 }

@@ -31,7 +31,7 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
   const attend = async (handle: SessionHandle): Promise<void> => {
     const session = await store.find(handle);
     const isInUse = session !== undefined && session.lastAccessedAt + idleSeconds > clock() / 1000;
-    if (isInUse) await upkeep.attend(handle, 'worker');
+    if (isInUse) await upkeep.attend(handle, 'worker', { seen: session });
     else await due.forget(handle);
   };
 

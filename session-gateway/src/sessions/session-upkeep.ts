@@ -43,11 +43,12 @@ export class SessionUpkeep {
    * Does what is due. Callers in this process share one run; it is never cut short, since it may have
    * spent a refresh token.
    * @param forced refresh the tokens although they are not due, unless they are quite new
+   * @param seen the session as the caller has just read it; whatever is changed is read again
    */
   async attend(
     handle: SessionHandle,
     by: 'request' | 'worker',
-    forced = false,
+    { forced = false, seen }: { forced?: boolean; seen?: StoredSession } = {},
   ): Promise<UpkeepOutcome> {
     const running = this.#flights.get(handle);
     if (running !== undefined) {
@@ -56,7 +57,11 @@ export class SessionUpkeep {
     }
     const joined = this.#flights.get(handle);
     if (joined !== undefined) return joined.result;
-    const result = this.#attend(handle, by, forced).finally(() => this.#flights.delete(handle));
+    // What was read before another run ended says nothing any more.
+    const current = running === undefined ? seen : undefined;
+    const result = this.#attend(handle, by, forced, current).finally(() =>
+      this.#flights.delete(handle),
+    );
     this.#flights.set(handle, { forced, result });
     return result;
   }
@@ -77,8 +82,9 @@ export class SessionUpkeep {
     handle: SessionHandle,
     by: 'request' | 'worker',
     forced: boolean,
+    seen: StoredSession | undefined,
   ): Promise<UpkeepOutcome> {
-    const session = await orUnavailable(this.#options.store.find(handle));
+    const session = seen ?? (await orUnavailable(this.#options.store.find(handle)));
     const outcome =
       session === undefined
         ? ({ outcome: 'gone' } as const)

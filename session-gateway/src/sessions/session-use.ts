@@ -38,15 +38,19 @@ export class SessionUse {
     const session = await sessions.find(id);
     if (session === undefined) return this.#over(id);
     if (!upkeep.isDue(handle, session)) return this.#slide(id, session);
-    const outcome = await within(heartbeatPatience, upkeep.attend(handle, 'request'));
+    const outcome = await within(
+      heartbeatPatience,
+      upkeep.attend(handle, 'request', { seen: session }),
+    );
     return this.#afterUpkeep(id, outcome);
   }
 
   /** New tokens now, unless they are quite new. */
   async refresh(id: SessionId): Promise<Used> {
     const { sessions, upkeep, refreshPatience } = this.#options;
-    if ((await sessions.find(id)) === undefined) return this.#over(id);
-    const attended = upkeep.attend(sessions.handleOf(id), 'request', true);
+    const seen = await sessions.find(id);
+    if (seen === undefined) return this.#over(id);
+    const attended = upkeep.attend(sessions.handleOf(id), 'request', { forced: true, seen });
     const outcome = await within(refreshPatience, attended);
     return outcome === undefined ? { outcome: 'pending' } : this.#afterUpkeep(id, outcome);
   }
