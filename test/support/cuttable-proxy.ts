@@ -28,7 +28,9 @@ export async function startCuttableProxy(target: () => number): Promise<Cuttable
     passages.add(passage);
     const forward = (one: Socket, other: Socket): void => {
       one.setNoDelay(true);
-      one.on('data', (chunk: Buffer) => void (passage.isCut || other.write(chunk)));
+      one.on('data', (chunk: Buffer) => {
+        if (!passage.isCut) other.write(chunk);
+      });
       one.on('error', () => undefined);
       one.on('close', () => {
         // Nor does the news of a close pass: the other end must find out by itself.
