@@ -145,10 +145,4 @@ describe('a failover under load', () => {
       ['check', 'heartbeat'],
     );
   });
-
-  it('R4: follows the majority of the sentinels when one is cut off with the primary', async () => {
-    await survives('failover-with-a-sentinel', (primary) =>
-      rig.isolate({ servers: [primary], sentinels: [0] }),
-    );
-  });
 });
