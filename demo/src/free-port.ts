@@ -1,7 +1,10 @@
 import { createServer } from 'node:net';
 
-/** Below the ephemeral range, so that no outgoing connection takes the port before its server does. */
-const lowest = 10_000;
+/**
+ * Below the ephemeral range, so that no outgoing connection takes the port before its server does,
+ * and above 10080, to which neither browsers nor fetch go (Fetch, port blocking).
+ */
+const lowest = 10_100;
 const highest = 31_999;
 const shares = 16;
 const clusterBusOffset = 10_000;

@@ -12,7 +12,6 @@ export interface Admission {
   readonly inFlight: () => number;
 }
 
-const overloaded = deny('overloaded');
 const deadlinePassed = deny('deadline_passed');
 
 /**
@@ -56,8 +55,7 @@ export function admission(options: {
     inFlight: () => inFlight,
     admit: (facts, arrived) => {
       if (loop.possibleWait(arrived) > deadline) return deadlinePassed;
-      if (inFlight >= maxConcurrent) return overloaded;
-      const answer = authorize(facts);
+      const answer = authorize(facts, inFlight < maxConcurrent);
       return answer instanceof Promise ? waitFor(answer, arrived) : answer;
     },
   };

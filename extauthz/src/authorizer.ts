@@ -5,17 +5,21 @@ import {
   type SessionHandle,
   type SessionKeyForm,
 } from '@sallyport/shared';
-import { decide, preCheck, type SessionLookup } from './check.js';
-import type { Decision } from './decision.js';
+import { decide, needsSession, preCheck, type SessionLookup } from './check.js';
+import { deny, type Decision } from './decision.js';
 import type { Policy } from './policy.js';
 import type { Route } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
 import type { SessionReader } from './session-reader.js';
 
-/** The one use case behind both transports. Answers at once when it can; never rejects. */
-export type Authorize = (facts: RequestFacts) => Decision | Promise<Decision>;
+/**
+ * The one use case behind both transports. Answers at once when it can; never rejects.
+ * @param mayWait false: what would have to ask the store is `overloaded` instead
+ */
+export type Authorize = (facts: RequestFacts, mayWait: boolean) => Decision | Promise<Decision>;
 
 const notAsked: SessionLookup = { outcome: 'not_asked' };
+const overloaded = deny('overloaded');
 
 export interface AuthorizerOptions {
   readonly reader: SessionReader;
@@ -42,14 +46,15 @@ export function authorizer({ reader, keyForm, policy, now, onUsed }: AuthorizerO
     }
     return decision;
   };
-  return (facts) => {
+  return (facts, mayWait) => {
     const { credential } = facts;
     const route = preCheck(facts, policy());
-    if (credential.outcome !== 'one' || !route.needsSession) {
+    if (credential.outcome !== 'one' || !needsSession(facts, route)) {
       return decide(facts, route, notAsked, now());
     }
     const handle = sessionHandle(credential.id, keyForm);
-    const lookup = reader.find(handle);
+    const lookup = mayWait ? reader.find(handle) : reader.known(handle);
+    if (lookup === undefined) return overloaded;
     return lookup instanceof Promise
       ? lookup.then((answer) => finish(facts, route, handle, answer))
       : finish(facts, route, handle, lookup);

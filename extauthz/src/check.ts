@@ -50,6 +50,35 @@ export function preCheck(facts: RequestFacts, policy: Policy): Route {
   return route;
 }
 
+/**
+ * Whether any session could change the answer. What is decided without one, a CSRF denial too, asks
+ * nobody: a foreign page must not make a reader of Redis out of somebody's browser.
+ */
+export function needsSession(facts: RequestFacts, route: Route): boolean {
+  return (
+    route.needsSession && (reachesSession(route.rule, facts) || reachesSession(route.shadow, facts))
+  );
+}
+
+function reachesSession(rule: Rule | undefined, facts: RequestFacts): boolean {
+  return (
+    rule !== undefined &&
+    rule.allow !== 'public' &&
+    facts.credential.outcome === 'one' &&
+    !isForeign(rule, facts.credential.lane, facts)
+  );
+}
+
+/** CSRF: it could change something, a cookie carries it, and nothing shows that a page of ours sent it. */
+function isForeign(rule: Rule, lane: Lane, { method, headers }: RequestFacts): boolean {
+  return (
+    lane === 'cookie' &&
+    rule.csrf !== undefined &&
+    isUnsafe(method, headers) &&
+    !provesOrigin(headers, rule.csrf)
+  );
+}
+
 /** The second half: with the session, where the route needs one. */
 export function decide(
   facts: RequestFacts,
@@ -86,13 +115,7 @@ function judge(
     case 'oversized':
       return deny('oversized_credential');
     case 'one':
-      if (
-        credential.lane === 'cookie' &&
-        rule.csrf !== undefined &&
-        isUnsafe(facts.method, facts.headers) &&
-        !provesOrigin(facts.headers, rule.csrf)
-      )
-        return denyBy(rule, 'csrf');
+      if (isForeign(rule, credential.lane, facts)) return denyBy(rule, 'csrf');
       return checkSession(rule, credential.lane, lookup, now);
   }
 }

@@ -5,6 +5,8 @@ import type { SessionLookup } from './check.js';
 export interface SessionReader {
   /** At once where it is known already: no promise on the hot path. */
   find(handle: SessionHandle): SessionLookup | Promise<SessionLookup>;
+  /** What `find` would answer at once; undefined where the store would have to be asked. */
+  known(handle: SessionHandle): SessionLookup | undefined;
 }
 
 export interface TimedLookup {

@@ -69,7 +69,7 @@ export function sessionReading(world: {
   });
   if (cache === undefined) {
     const find: SessionReader['find'] = async (handle) => (await source.read(handle)).lookup;
-    return { reader: { find }, isReady, units: [role, breaker] };
+    return { reader: { find, known: () => undefined }, isReady, units: [role, breaker] };
   }
   const cached: CachedSessionReader = cachedSessionReader({
     source,

@@ -2,71 +2,33 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
-import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
-import {
-  encodeSession,
-  newSessionId,
-  sessionHandle,
-  sessionKey,
-  type Session,
-  type SessionId,
-} from '@sallyport/shared';
-import {
-  checkHttp,
-  grpcChecker,
-  startExtauthz,
-  type ExtauthzProcess,
-} from '../support/extauthz.js';
-import { someSession } from '../support/facts.js';
+import { newSessionId } from '@sallyport/shared';
+import { checkHttp, startExtauthz } from '../support/extauthz.js';
+import { keyOf, startFailureRig, type FailureRig } from '../support/failure-rig.js';
+import { until } from '../support/until.js';
 
-const prefix = 'extauthz:session:';
 const cookie = (value: string) => ['cookie', `__Host-session=${value}`] as const;
 const bearer = (value: string) => ['authorization', `Bearer ${value}`] as const;
-const keyOf = (id: SessionId) => sessionKey(prefix, sessionHandle(id, 'hashed'));
 
 describe('extauthz, both transports', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-extauthz-'));
-  let redis: RedisProcess;
-  let admin: Redis;
-  let service: ExtauthzProcess;
-  let grpc: ReturnType<typeof grpcChecker>;
-  const ends: (() => Promise<void> | void)[] = [];
-
+  let rig: FailureRig;
   beforeAll(async () => {
-    redis = await startRedis({ directory: join(directory, 'redis'), appendOnly: true });
-    ends.push(() => redis.stop());
-    admin = new Redis(redis.port);
-    admin.on('error', () => undefined);
-    ends.push(() => admin.disconnect());
-    service = await startExtauthz({ directory, env: { REDIS_PORT: String(redis.port) } });
-    ends.push(() => service.child.stop());
-    grpc = grpcChecker(service.grpcPort);
-    ends.push(() => grpc.close());
+    rig = await startFailureRig({ env: () => ({ PUBLIC_ORIGIN: 'https://app.example' }) });
   });
+  afterAll(() => rig.close());
 
-  afterAll(async () => {
-    for (const end of ends.reverse()) await end();
-    rmSync(directory, { recursive: true, force: true });
-  });
-
-  const write = async (parts: Partial<Session> = {}, ttl = 600): Promise<SessionId> => {
-    const id = newSessionId();
-    const seconds = Number((await admin.time())[0]);
-    const session = someSession({ createdAt: seconds, expiresAt: seconds + ttl, ...parts });
-    await admin.hset(keyOf(id), encodeSession(session));
-    await admin.pexpireat(keyOf(id), (seconds + ttl) * 1000);
-    return id;
-  };
-
+  type Lines = Parameters<typeof checkHttp>[1];
+  const httpAs = (method: string, lines: Lines) =>
+    checkHttp(rig.service.httpPort, lines, '/api/me', method);
+  const grpcAs = (method: string, lines: Lines) => rig.checker.check(lines, '/api/me', method);
   const transports = [
-    ['http', (...lines: Parameters<typeof checkHttp>[1]) => checkHttp(service.httpPort, lines)],
-    ['grpc', (...lines: Parameters<typeof checkHttp>[1]) => grpc.check(lines)],
+    ['http', (...lines: Lines) => checkHttp(rig.service.httpPort, lines), httpAs],
+    ['grpc', (...lines: Lines) => rig.checker.check(lines), grpcAs],
   ] as const;
 
-  describe.each(transports)('%s', (_name, check) => {
+  describe.each(transports)('%s', (_name, check, checkAs) => {
     it('allows a live session and hands the upstream its identity, without our cookie', async () => {
-      const id = await write({ roles: ['ADMIN', 'USER'], permissions: [] });
+      const id = await rig.write({ roles: ['ADMIN', 'USER'], permissions: [] });
       const answer = await check(['cookie', `a=b; __Host-session=${id}; c=d`]);
       expect(answer).toEqual({
         status: 200,
@@ -82,7 +44,7 @@ describe('extauthz, both transports', () => {
     });
 
     it('allows a native session as bearer and removes the token', async () => {
-      const id = await write({ kind: 'native' });
+      const id = await rig.write({ kind: 'native' });
       const answer = await check(bearer(id));
       expect(answer).toMatchObject({ status: 200, remove: ['authorization'] });
     });
@@ -99,70 +61,100 @@ describe('extauthz, both transports', () => {
     });
 
     it('answers 401 as soon as the session is gone', async () => {
-      const id = await write();
+      const id = await rig.write();
       expect((await check(cookie(id))).status).toBe(200);
-      await admin.del(keyOf(id));
+      await rig.admin.del(keyOf(id));
       await until(async () => (await check(cookie(id))).status === 401);
     });
 
     it.each([
-      ['a hash without expiry', async (key: string) => admin.persist(key)],
-      ['a hash past its own deadline', async (key: string) => admin.hset(key, 'expires_at', '1')],
-      ['a hash without roles', async (key: string) => admin.hdel(key, 'roles')],
-      ['a hash with a broken number', async (key: string) => admin.hset(key, 'created_at', 'x')],
-      ['a value with CR LF', async (key: string) => admin.hset(key, 'user_id', 'a\r\nx-roles: A')],
-      ['another type', async (key: string) => admin.set(key, 'x', 'EX', 100)],
+      ['a hash without expiry', async (key: string) => rig.admin.persist(key)],
+      [
+        'a hash past its own deadline',
+        async (key: string) => rig.admin.hset(key, 'expires_at', '1'),
+      ],
+      ['a hash without roles', async (key: string) => rig.admin.hdel(key, 'roles')],
+      [
+        'a hash with a broken number',
+        async (key: string) => rig.admin.hset(key, 'created_at', 'x'),
+      ],
+      [
+        'a value with CR LF',
+        async (key: string) => rig.admin.hset(key, 'user_id', 'a\r\nx-roles: A'),
+      ],
+      ['another type', async (key: string) => rig.admin.set(key, 'x', 'EX', 100)],
     ])('never allows %s', async (_what, damage) => {
-      const id = await write();
+      const id = await rig.write();
       await damage(keyOf(id));
       expect((await check(cookie(id))).status).toBe(401);
-      await admin.del(keyOf(id));
+      await rig.admin.del(keyOf(id));
     });
 
     it('answers 400 to two credentials', async () => {
-      const id = await write();
+      const id = await rig.write();
       expect((await check(cookie(id), bearer(newSessionId()))).status).toBe(400);
       expect((await check(cookie(id), cookie(id))).status).toBe(400);
     });
 
     it('answers 400 to a header that imitates an identity header', async () => {
-      const id = await write();
+      const id = await rig.write();
       const answer = await check(cookie(id), ['X_User_Id', 'root']);
       expect(JSON.parse(answer.body)).toMatchObject({ status: 400, reason: 'imitated_identity' });
     });
 
     it('asks Redis nothing for a credential that cannot be a session', async () => {
-      const before = await commandsServed();
+      const before = await rig.calls('hmget');
       for (const value of ['x', '*', `${newSessionId()}x`, '../../etc', '"a"', '%00', '']) {
         expect((await check(cookie(value))).status).toBe(401);
       }
-      expect((await commandsServed()).hmget).toBe(before.hmget);
+      expect(await rig.calls('hmget')).toBe(before);
+    });
+
+    it('asks Redis nothing for a change that a foreign page wants', async () => {
+      const before = await rig.calls('hmget');
+      const foreign: Lines[] = [
+        [['origin', 'https://evil.example']],
+        [['origin', 'null']],
+        [['sec-fetch-site', 'cross-site']],
+        [['sec-fetch-site', 'same-site']],
+        [
+          ['origin', 'https://app.example'],
+          ['sec-fetch-site', 'cross-site'],
+        ],
+        [],
+      ];
+      for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+        for (const lines of foreign) {
+          // An id that nobody has asked for yet: it is not remembered as absent either.
+          const answer = await checkAs(method, [cookie(newSessionId()), ...lines]);
+          expect(JSON.parse(answer.body)).toMatchObject({ status: 403, reason: 'csrf' });
+        }
+      }
+      expect(await rig.calls('hmget')).toBe(before);
+      const own = [cookie(newSessionId()), ['origin', 'https://app.example']] as const;
+      expect((await checkAs('POST', own)).status).toBe(401);
+      expect(await rig.calls('hmget')).toBe(before + 1);
     });
   });
-
-  const commandsServed = async (): Promise<{ hmget: number }> => {
-    const stats = await admin.info('commandstats');
-    return { hmget: Number(/cmdstat_hmget:calls=([0-9]+)/.exec(stats)?.[1] ?? 0) };
-  };
 
   it('answers every method and path on the check port with a check, never with health', async () => {
     for (const target of ['/', '/livez', '/healthz', '/metrics']) {
       for (const method of ['GET', 'POST', 'OPTIONS', 'HEAD', 'DELETE']) {
-        expect((await checkHttp(service.httpPort, [], target, method)).status).toBe(401);
+        expect((await checkHttp(rig.service.httpPort, [], target, method)).status).toBe(401);
       }
     }
   });
 
   it('serves health apart, live and ready', async () => {
     for (const path of ['livez', 'readyz', 'healthz', 'metrics']) {
-      const answer = await fetch(`http://127.0.0.1:${String(service.healthPort)}/${path}`);
+      const answer = await fetch(`http://127.0.0.1:${String(rig.service.healthPort)}/${path}`);
       expect(answer.status).toBe(200);
     }
   });
 
   it('counts decisions by reason and transport, with no label from input', async () => {
     const text = await (
-      await fetch(`http://127.0.0.1:${String(service.healthPort)}/metrics`)
+      await fetch(`http://127.0.0.1:${String(rig.service.healthPort)}/metrics`)
     ).text();
     expect(text).toMatch(
       /extauthz_decisions_total\{outcome="allow",reason="session",transport="grpc"\}/,
@@ -170,10 +162,10 @@ describe('extauthz, both transports', () => {
   });
 
   it('answers 503 while Redis is paused or dead, and the session is there when it is back', async () => {
-    const id = await write();
+    const id = await rig.write();
     const both = async () => [
-      (await checkHttp(service.httpPort, [cookie(id)])).status,
-      (await grpc.check([cookie(id)])).status,
+      (await checkHttp(rig.service.httpPort, [cookie(id)])).status,
+      (await rig.checker.check([cookie(id)])).status,
     ];
     expect(await both()).toEqual([200, 200]);
 
@@ -185,31 +177,31 @@ describe('extauthz, both transports', () => {
         return answers.every((status) => status === expected);
       });
     };
-    redis.pause();
+    rig.redis.pause();
     await turn(503);
-    redis.resume();
+    rig.redis.resume();
     await turn(200);
 
-    await redis.kill();
+    await rig.redis.kill();
     await turn(503);
-    const answer = await checkHttp(service.httpPort, [cookie(id)]);
+    const answer = await checkHttp(rig.service.httpPort, [cookie(id)]);
     expect(answer.status).toBe(503);
     expect(answer.headers).toMatchObject({ 'retry-after': '1' });
     expect(JSON.parse(answer.body)).toMatchObject({ reason: 'store_unavailable' });
-    const health = await fetch(`http://127.0.0.1:${String(service.healthPort)}/readyz`);
+    const health = await fetch(`http://127.0.0.1:${String(rig.service.healthPort)}/readyz`);
     expect(health.status).toBe(503);
-    const live = await fetch(`http://127.0.0.1:${String(service.healthPort)}/livez`);
+    const live = await fetch(`http://127.0.0.1:${String(rig.service.healthPort)}/livez`);
     expect(live.status).toBe(200);
 
-    await redis.restart();
+    await rig.redis.restart();
     await turn(200);
   });
 
   it('logs denials with their reason and never an id, a cookie or a query', async () => {
     const id = newSessionId();
-    await checkHttp(service.httpPort, [cookie(id)], '/api/x?code=canary-query');
-    const log = () => readFileSync(service.child.logFile, 'utf8');
-    await until(() => Promise.resolve(log().includes('"path":"/api/x"')));
+    await checkHttp(rig.service.httpPort, [cookie(id)], '/api/x?code=canary-query');
+    const log = () => readFileSync(rig.service.child.logFile, 'utf8');
+    await until(() => log().includes('"path":"/api/x"'));
     expect(log()).toContain('"reason":"unknown_session"');
     expect(log()).not.toContain(id);
     expect(log()).not.toContain('canary-query');
@@ -230,11 +222,3 @@ describe('extauthz, started and stopped', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 });
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt += 1) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('the condition never came true');
-}

@@ -134,6 +134,31 @@ describe('a policy file that changes', () => {
   );
 
   it(
+    'is seen by looking where the file system tells nothing',
+    async () => {
+      await service.child.stop();
+      const elsewhere = join(directory, 'elsewhere');
+      mkdirSync(elsewhere);
+      writeFileSync(join(elsewhere, 'rules.yaml'), opening('near', '/api/near'));
+      const link = join(directory, 'linked', 'policy.yaml');
+      mkdirSync(join(directory, 'linked'));
+      symlinkSync(join(elsewhere, 'rules.yaml'), link);
+      service = await start(link);
+      expect(await status('/api/near')).toBe(200);
+      // In another folder than the one that is watched.
+      writeFileSync(join(elsewhere, 'rules.yaml'), opening('far', '/api/far'));
+      await isOpen('/api/far');
+      // The watch stays with the folder that went away.
+      renameSync(join(directory, 'linked'), join(directory, 'moved'));
+      mkdirSync(join(directory, 'linked'));
+      writeFileSync(link, opening('anew', '/api/anew'));
+      await isOpen('/api/anew');
+      expect(await status('/api/far')).toBe(403);
+    },
+    patience,
+  );
+
+  it(
     'is refused at the start with every mistake',
     async () => {
       const bad = join(directory, 'bad.yaml');

@@ -1,25 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
-import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
-import {
-  encodeSession,
-  newSessionId,
-  sessionHandle,
-  sessionKey,
-  type Session,
-  type SessionId,
-} from '@sallyport/shared';
-import {
-  checkHttp,
-  grpcChecker,
-  startExtauthz,
-  type ExtauthzProcess,
-} from '../support/extauthz.js';
-import { someSession } from '../support/facts.js';
+import { newSessionId } from '@sallyport/shared';
+import { checkHttp } from '../support/extauthz.js';
+import { keyOf, startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { until } from '../support/until.js';
 
 /**
@@ -27,50 +11,22 @@ import { until } from '../support/until.js';
  * docs/regressions.md. Each runs against the real binary, over both transports.
  */
 describe('past vulnerabilities of ext_authz services', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-reg-'));
-  const ends: (() => Promise<void> | void)[] = [];
-  let redis: RedisProcess;
-  let admin: Redis;
-  let service: ExtauthzProcess;
-  let grpc: ReturnType<typeof grpcChecker>;
-
+  let rig: FailureRig;
   beforeAll(async () => {
-    redis = await startRedis({ directory: join(directory, 'redis') });
-    ends.push(() => redis.stop());
-    admin = new Redis(redis.port);
-    ends.push(() => admin.disconnect());
-    service = await startExtauthz({ directory, env: { REDIS_PORT: String(redis.port) } });
-    ends.push(() => service.child.stop());
-    grpc = grpcChecker(service.grpcPort);
-    ends.push(() => grpc.close());
+    rig = await startFailureRig();
   });
+  afterAll(() => rig.close());
 
-  afterAll(async () => {
-    for (const end of ends.reverse()) await end();
-    rmSync(directory, { recursive: true, force: true });
-  });
-
-  const keyOf = (id: SessionId): string =>
-    sessionKey('extauthz:session:', sessionHandle(id, 'hashed'));
-  const write = async (parts: Partial<Session> = {}): Promise<SessionId> => {
-    const id = newSessionId();
-    const seconds = Number((await admin.time())[0]);
-    const session = someSession({ createdAt: seconds, expiresAt: seconds + 600, ...parts });
-    await admin.hset(keyOf(id), encodeSession(session));
-    await admin.pexpireat(keyOf(id), (seconds + 600) * 1000);
-    return id;
-  };
   const cookie = (id: string) => ['Cookie', `__Host-session=${id}`] as const;
   type Lines = Parameters<typeof checkHttp>[1];
-  const hmgets = async (): Promise<number> =>
-    Number(/cmdstat_hmget:calls=([0-9]+)/.exec(await admin.info('commandstats'))?.[1] ?? 0);
+  const hmgets = () => rig.calls('hmget');
 
   describe.each([
-    ['http', (lines: Lines, target?: string) => checkHttp(service.httpPort, lines, target)],
-    ['grpc', (lines: Lines, target?: string) => grpc.check(lines, target)],
+    ['http', (lines: Lines, target?: string) => checkHttp(rig.service.httpPort, lines, target)],
+    ['grpc', (lines: Lines, target?: string) => rig.checker.check(lines, target)],
   ] as const)('%s', (transport, check) => {
     it('reg-1: decides on all of several same-named headers, or denies', async () => {
-      const [id, other] = [await write(), await write({ userId: 'u-2' })];
+      const [id, other] = [await rig.write(), await rig.write({ userId: 'u-2' })];
       expect((await check([cookie(id), cookie(other)])).status).toBe(400);
       expect((await check([cookie(other), cookie(id)])).status).toBe(400);
       const bearers = [id, other].map((value) => ['Authorization', `Bearer ${value}`] as const);
@@ -78,13 +34,13 @@ describe('past vulnerabilities of ext_authz services', () => {
     });
 
     it('reg-3: takes headers that are no UTF-8 as any others', async () => {
-      const id = await write();
+      const id = await rig.write();
       const answer = await check([cookie(id), ['X-Odd', 'caf\u00e9\u00ff']]);
       expect(answer).toMatchObject({ status: 200, headers: { 'x-user-id': 'u-1' } });
     });
 
     it('reg-4, reg-6, reg-33: no x-envoy-* and no X-Forwarded-* header moves the decision', async () => {
-      const id = await write();
+      const id = await rig.write();
       const forged = [
         ['X-Envoy-Original-Path', '/public'],
         ['X-Envoy-Internal', 'true'],
@@ -101,10 +57,10 @@ describe('past vulnerabilities of ext_authz services', () => {
 
     it('reg-5: never lets a stored CR, LF, NUL or comma-joined trick become a header', async () => {
       for (const bad of ['a\r\nx-roles: ADMIN', 'a\u0000b', 'a\nb', 'a b']) {
-        const id = await write();
-        await admin.hset(keyOf(id), 'user_id', bad);
+        const id = await rig.write();
+        await rig.admin.hset(keyOf(id), 'user_id', bad);
         expect((await check([cookie(id)])).status).toBe(401);
-        await admin.hset(keyOf(id), { user_id: 'u-1', roles: `USER,${bad}` });
+        await rig.admin.hset(keyOf(id), { user_id: 'u-1', roles: `USER,${bad}` });
         await until(async () => (await check([cookie(id)])).status === 401);
       }
     });
@@ -115,7 +71,7 @@ describe('past vulnerabilities of ext_authz services', () => {
         [cookie('x')],
         `/api/${mark}/%0a%1b[31m"}{"level":"fatal"`.replaceAll('"', '%22'),
       );
-      const lines = () => readFileSync(service.child.logFile, 'utf8').trimEnd().split('\n');
+      const lines = () => readFileSync(rig.service.child.logFile, 'utf8').trimEnd().split('\n');
       await until(() => lines().some((line) => line.includes(mark)));
       for (const line of lines()) expect(() => JSON.parse(line) as unknown).not.toThrow();
     });
@@ -155,7 +111,7 @@ describe('past vulnerabilities of ext_authz services', () => {
     });
 
     it('reg-20, reg-28: refuses an identity header in any spelling an upstream may fold', async () => {
-      const id = await write();
+      const id = await rig.write();
       for (const name of [
         'X_User_Id',
         'x_roles',
@@ -166,7 +122,7 @@ describe('past vulnerabilities of ext_authz services', () => {
     });
 
     it('reg-27: always answers with all three identity headers, empty where there is nothing', async () => {
-      const id = await write({ roles: [], permissions: [] });
+      const id = await rig.write({ roles: [], permissions: [] });
       const { headers } = await check([cookie(id)]);
       expect(headers).toMatchObject({ 'x-user-id': 'u-1', 'x-roles': '', 'x-permissions': '' });
     });
@@ -175,7 +131,7 @@ describe('past vulnerabilities of ext_authz services', () => {
       const users = await Promise.all(
         Array.from({ length: 20 }, async (_, index) => {
           const userId = `u-${String(index)}`;
-          return { userId, id: await write({ userId, roles: [`R${String(index)}`] }) };
+          return { userId, id: await rig.write({ userId, roles: [`R${String(index)}`] }) };
         }),
       );
       for (let round = 0; round < 5; round += 1) {
@@ -187,14 +143,14 @@ describe('past vulnerabilities of ext_authz services', () => {
     });
 
     it('reg-35, reg-37: a role change reaches the next requests of a live session', async () => {
-      const id = await write({ roles: ['ADMIN'] });
+      const id = await rig.write({ roles: ['ADMIN'] });
       expect((await check([cookie(id)])).headers['x-roles']).toBe('ADMIN');
-      await admin.hset(keyOf(id), 'roles', '');
+      await rig.admin.hset(keyOf(id), 'roles', '');
       await until(async () => (await check([cookie(id)])).headers['x-roles'] === '');
     });
 
     it('reg-39: a session of one lane is nothing in the other', async () => {
-      const [browser, native] = [await write(), await write({ kind: 'native' })];
+      const [browser, native] = [await rig.write(), await rig.write({ kind: 'native' })];
       const bearer = (id: string) => ['Authorization', `Bearer ${id}`] as const;
       const statuses = [
         await check([cookie(browser)]),
@@ -207,7 +163,7 @@ describe('past vulnerabilities of ext_authz services', () => {
   });
 
   it('reg-34: no malformed HTTP request is answered with a 2xx', async () => {
-    const id = await write();
+    const id = await rig.write();
     const hostile = [
       'GET /api HTTP/1.1\r\n\r\n',
       `GET /api HTTP/1.1\r\nHost: a\r\nCookie: __Host-session=${id}\r\nCookie: __Host-session=${id}\r\n\r\n`,
@@ -222,9 +178,9 @@ describe('past vulnerabilities of ext_authz services', () => {
       `GET /api HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(200_000)}\r\nCookie: __Host-session=${id}\r\n\r\n`,
     ];
     for (const text of hostile) {
-      expect(await rawAnswer(service.httpPort, text)).not.toMatch(/^HTTP\/1\.1 2/);
+      expect(await rawAnswer(rig.service.httpPort, text)).not.toMatch(/^HTTP\/1\.1 2/);
     }
-    expect((await checkHttp(service.httpPort, [cookie(id)])).status).toBe(200);
+    expect((await checkHttp(rig.service.httpPort, [cookie(id)])).status).toBe(200);
   });
 });
 

@@ -41,6 +41,9 @@ export interface FailureRig {
   readonly admin: Redis;
   readonly proxy: TcpProxy;
   readonly service: ExtauthzProcess;
+  readonly checker: ReturnType<typeof grpcChecker>;
+  /** How often Redis has run a command so far. */
+  calls(command: string): Promise<number>;
   /** The link's and the others', by what was sent on them. */
   readonly links: () => ReturnType<TcpProxy['connections']>;
   readonly dataConnections: () => ReturnType<TcpProxy['connections']>;
@@ -62,8 +65,8 @@ export interface FailureRig {
 
 export interface FailureRigOptions {
   readonly redis?: RedisSettings;
-  /** Of extauthz, by the port at which it finds Redis. */
-  readonly env?: (redisPort: number) => Readonly<Record<string, string>>;
+  /** Of extauthz, by the port at which it finds Redis; the second is Redis's own, past the proxy. */
+  readonly env?: (redisPort: number, directPort: number) => Readonly<Record<string, string>>;
   /** False: extauthz need not become ready. */
   readonly ready?: boolean;
   readonly version?: '6.2';
@@ -110,7 +113,7 @@ async function assemble(
   ends.push(() => proxy.close());
   const service = await startExtauthz({
     directory,
-    env: { REDIS_PORT: String(proxy.port), ...options.env?.(proxy.port) },
+    env: { REDIS_PORT: String(proxy.port), ...options.env?.(proxy.port, redis.port) },
     ready: options.ready !== false,
   });
   ends.push(() => service.child.kill());
@@ -125,6 +128,11 @@ async function assemble(
     admin,
     proxy,
     service,
+    checker,
+    calls: async (command) => {
+      const stats = await admin.info('commandstats');
+      return Number(new RegExp(`cmdstat_${command}:calls=([0-9]+)`).exec(stats)?.[1] ?? 0);
+    },
     links: () => proxy.connections().filter(isLink),
     dataConnections: () => proxy.connections().filter((connection) => !isLink(connection)),
     write: (parts, ttl) => writeSession(admin, parts, ttl),

@@ -22,12 +22,12 @@ export interface ModeStack {
   readonly gateway: GatewayStack;
   readonly service: ExtauthzProcess;
   readonly checks: Checks;
-  idOf(browser: BrowserJar): SessionId;
-  logout(browser: BrowserJar): Promise<Answer>;
-  refresh(browser: BrowserJar): Promise<Answer>;
-  heartbeat(browser: BrowserJar): Promise<Answer>;
+  readonly idOf: (browser: BrowserJar) => SessionId;
+  readonly logout: (browser: BrowserJar) => Promise<Answer>;
+  readonly refresh: (browser: BrowserJar) => Promise<Answer>;
+  readonly heartbeat: (browser: BrowserJar) => Promise<Answer>;
   /** Ends all sessions of a user, as another service asks for it. */
-  revokeUser(userId: string): Promise<Answer>;
+  readonly revokeUser: (userId: string) => Promise<Answer>;
   close(): Promise<void>;
 }
 

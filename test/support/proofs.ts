@@ -1,5 +1,3 @@
-import { appendFileSync } from 'node:fs';
-
 /**
  * Proofs by many generated cases have two lengths: short in every test run, long for
  * `npm run figures` (PROOF_LENGTH=long). PROOF_SEED repeats a run.
@@ -7,22 +5,6 @@ import { appendFileSync } from 'node:fs';
 export const isLong = process.env['PROOF_LENGTH'] === 'long';
 export const cases = (short: number, long: number): number => (isLong ? long : short);
 export const proofSeed = Number(process.env['PROOF_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-
-export interface MeasuredFigure {
-  readonly name: string;
-  readonly value: number;
-  readonly goal: { readonly atMost: number } | { readonly atLeast: number };
-  readonly unit?: 'ms';
-}
-
-/**
- * A number for `npm run figures`, which names the file; a test asserts no timing, so it only notes.
- * Noted more than once, the worst counts.
- */
-export function noteFigure(figure: MeasuredFigure): void {
-  const file = process.env['PROOF_FIGURES'];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify(figure)}\n`);
-}
 
 /** A repeatable source of choices (mulberry32). */
 export class Choices {

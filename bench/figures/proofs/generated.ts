@@ -55,18 +55,27 @@ function generated(options: {
       return {
         notes: [`${options.name}: PROOF_SEED=${number}, ${numPassedTests} tests passed`],
         figures: [
-          ...figuresIn(reported),
           { name: `${options.name}-wrong`, value, goal: { atMost: 0 } },
+          ...worstOf(reported),
         ],
       };
     },
   };
 }
 
-function figuresIn(file: string): Figure[] {
+/** What the tests measured on the way and assert nothing of; of several with one name the worst. */
+function worstOf(file: string): Figure[] {
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return lines.map((line) => JSON.parse(line) as Figure);
+  const worst = new Map<string, Figure>();
+  for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
+    const figure = JSON.parse(line) as Figure;
+    const before = worst.get(figure.name);
+    const isWorse =
+      before === undefined ||
+      ('atMost' in figure.goal ? figure.value > before.value : figure.value < before.value);
+    if (isWorse) worst.set(figure.name, figure);
+  }
+  return [...worst.values()];
 }
 
 export const generatedProofs: readonly Proof[] = [
@@ -113,5 +122,21 @@ export const generatedProofs: readonly Proof[] = [
     minutes: 40,
     project: 'integration',
     pattern: 'integration/invariants',
+  }),
+  generated({
+    name: 'failover',
+    about:
+      'Sentinel loses its primary under load, killed and cut off: recovery, and no logout comes back',
+    minutes: 15,
+    project: 'integration',
+    pattern: 'modes/gateway-failover',
+  }),
+  generated({
+    name: 'overload',
+    about:
+      'extauthz far above its limit of waiting checks: sheds, stays small, serves what it knows',
+    minutes: 10,
+    project: 'integration',
+    pattern: 'extauthz-overload',
   }),
 ];

@@ -103,19 +103,27 @@ export function cachedSessionReader(options: {
     return isOld ? readThrough(handle) : answer.lookup;
   };
 
+  const isTrusted = (handle: SessionHandle): boolean => {
+    if (trust.isTrusted(now(), handle)) return true;
+    // What is kept was reported by a link that is in doubt now.
+    if (cache.size + cache.negatives > 0 && trust.isFlushDue(handle)) flush();
+    return false;
+  };
+
+  const kept = (handle: SessionHandle): SessionLookup | undefined => {
+    const known = cache.get(handle, now());
+    if (known === undefined) return undefined;
+    events.hit();
+    return known === 'absent' ? absent : known;
+  };
+
   return {
+    known: (handle) => (isTrusted(handle) ? kept(handle) : undefined),
     find(handle) {
-      if (!trust.isTrusted(now(), handle)) {
-        // What is kept was reported by a link that is in doubt now.
-        if (cache.size + cache.negatives > 0 && trust.isFlushDue(handle)) flush();
-        // Nobody would mark it dirty, so nobody may join it either.
-        return source.read(handle).then((answer) => answer.lookup);
-      }
-      const known = cache.get(handle, now());
-      if (known !== undefined) {
-        events.hit();
-        return known === 'absent' ? absent : known;
-      }
+      // Nobody would mark it dirty, so nobody may join it either.
+      if (!isTrusted(handle)) return source.read(handle).then((answer) => answer.lookup);
+      const known = kept(handle);
+      if (known !== undefined) return known;
       events.miss();
       const running = reads.get(handle);
       return running !== undefined &&

@@ -23,7 +23,7 @@ export class MajorityConnector extends SentinelConnector {
     this.connecting = true;
     const sentinels = this.options.sentinels ?? [];
     const { named, agreeing } = await askAll(sentinels, this.options);
-    if (!this.connecting) throw new Error('Connection is closed.');
+    if (!this.#isWanted()) throw new Error('Connection is closed.');
     this.#named = named;
     // Those who disagree come last, and not never: of their failovers we still want to hear.
     const others = sentinels.filter((one) => !agreeing.includes(one));
@@ -38,6 +38,11 @@ export class MajorityConnector extends SentinelConnector {
   override disconnect(): void {
     clearInterval(this.#timer);
     super.disconnect();
+  }
+
+  /** A disconnect may have come in between. */
+  #isWanted(): boolean {
+    return this.connecting;
   }
 
   async #lookAgain(): Promise<void> {

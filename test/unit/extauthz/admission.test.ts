@@ -27,7 +27,9 @@ describe('admission', () => {
 
   it('sheds what would wait beyond the limit, and nothing once the others have their answer', async () => {
     const answers: ((decision: Decision) => void)[] = [];
-    const { check, inFlight } = admit(() => new Promise((resolve) => answers.push(resolve)));
+    const { check, inFlight } = admit((_facts, mayWait) =>
+      mayWait ? new Promise((resolve) => answers.push(resolve)) : deny('overloaded'),
+    );
     const waiting = [check(), check()].map((answer) => Promise.resolve(answer));
     for (let count = 0; count < 1000; count += 1) expect(check()).toEqual(deny('overloaded'));
     expect([inFlight(), answers.length]).toEqual([2, 2]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newSessionId } from '@sallyport/shared';
+import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
 import { authorizer } from '../../../extauthz/src/authorizer.js';
 import type { SessionLookup } from '../../../extauthz/src/check.js';
 import { identityOf } from '../../../extauthz/src/identity.js';
@@ -17,6 +17,13 @@ const found: SessionLookup = { outcome: 'found', session, identity: identityOf(s
 
 describe('authorizer', () => {
   const open = policyOf('[{ id: open, path: /api/**, allow: public, preflight: allow }]');
+  const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+  const foreignChange = { method: 'POST', headers: foreign };
+  const unguarded = policyOf('[{ id: r, path: /api/**, allow: authenticated, csrf: off }]');
+  const onTrial = policyOf(
+    '[{ id: t, path: /api/**, allow: authenticated, csrf: off, shadow: true },' +
+      '{ id: r, path: /api/**, allow: authenticated }]',
+  );
   const cases: [string, Policy, Parameters<typeof someFacts>[0], number][] = [
     ['a session', noFile, {}, 1],
     ['nobody', noFile, { cookie: undefined }, 0],
@@ -26,6 +33,16 @@ describe('authorizer', () => {
     ['an ambiguous path', noFile, { target: '/api/%2e%2e/x' }, 0],
     ['an imitated identity', noFile, { imitatesIdentity: true }, 0],
     ['a path under no rule', policyOf('[]'), {}, 0],
+    [
+      'a change by a session',
+      noFile,
+      { method: 'POST', headers: { origin: String(origins.own) } },
+      1,
+    ],
+    ['a change that a foreign page asks for', noFile, { method: 'POST', headers: foreign }, 0],
+    ['a change that nobody vouches for', noFile, { method: 'DELETE', headers: {} }, 0],
+    ['a foreign change, behind a rule without the guard', unguarded, foreignChange, 1],
+    ['a foreign change, with such a rule on trial', onTrial, foreignChange, 1],
     [
       'a preflight',
       open,
@@ -41,21 +58,39 @@ describe('authorizer', () => {
         asked += 1;
         return found;
       },
+      known: () => undefined,
     };
     const authorize = authorizer({ reader, keyForm: 'hashed', policy: () => policy, now: () => 0 });
-    await authorize(someFacts(parts));
+    await authorize(someFacts(parts), true);
     expect(asked).toBe(reads);
   });
 
   it('ends a check by the rules it began with', async () => {
     let answer: (lookup: SessionLookup) => void = () => undefined;
-    const reader = { find: () => new Promise<SessionLookup>((resolve) => (answer = resolve)) };
+    const find = () => new Promise<SessionLookup>((resolve) => (answer = resolve));
+    const reader = { find, known: () => undefined };
     let policy = noFile;
     const authorize = authorizer({ reader, keyForm: 'hashed', policy: () => policy, now: () => 0 });
-    const decision = authorize(someFacts());
+    const decision = authorize(someFacts(), true);
     policy = policyOf('[]');
     answer(found);
     expect(await decision).toMatchObject({ outcome: 'allow', rule: 'default' });
-    expect(await authorize(someFacts())).toMatchObject({ reason: 'no_rule' });
+    expect(await authorize(someFacts(), true)).toMatchObject({ reason: 'no_rule' });
+  });
+
+  it('gives what is known at once also where nothing may wait, and asks for nothing', async () => {
+    const known = newSessionId();
+    const reader = {
+      find: () => {
+        throw new Error('asked');
+      },
+      known: (handle: SessionHandle) =>
+        handle === sessionHandle(known, 'hashed') ? found : undefined,
+    };
+    const authorize = authorizer({ reader, keyForm: 'hashed', policy: () => noFile, now: () => 0 });
+    const answer = (cookie?: string) => authorize(someFacts({ cookie }), false);
+    expect(await answer(`${cookieName}=${known}`)).toMatchObject({ outcome: 'allow' });
+    expect(await answer(`${cookieName}=${newSessionId()}`)).toMatchObject({ reason: 'overloaded' });
+    expect(await answer(undefined)).toMatchObject({ reason: 'no_credential' });
   });
 });
