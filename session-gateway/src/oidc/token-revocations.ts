@@ -113,10 +113,11 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     /** What waits is still tried, once, for as long as that may take. */
     stop: async () => {
       stopping.abort();
-      const giveUp = AbortSignal.timeout(patience);
-      while (running.size > 0 && !giveUp.aborted) {
-        await Promise.race([...running, pause(patience, giveUp)]);
-      }
+      const waiting = new AbortController();
+      let isLate = false;
+      const late = pause(patience, waiting.signal).then(() => (isLate = true));
+      while (running.size > 0 && !isLate) await Promise.race([...running, late]);
+      waiting.abort();
       outcomes.inc({ outcome: 'dropped' }, queue.length);
       queue.length = 0;
     },
