@@ -114,9 +114,8 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     stop: async () => {
       stopping.abort();
       const waiting = new AbortController();
-      let isLate = false;
-      const late = pause(patience, waiting.signal).then(() => (isLate = true));
-      while (running.size > 0 && !isLate) await Promise.race([...running, late]);
+      const late = pause(patience, waiting.signal).then(() => 'late' as const);
+      while (running.size > 0 && (await Promise.race([...running, late])) !== 'late');
       waiting.abort();
       outcomes.inc({ outcome: 'dropped' }, queue.length);
       queue.length = 0;
