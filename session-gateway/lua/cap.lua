@@ -15,23 +15,7 @@ if cap <= server_seconds() then
 end
 
 local goal = math.min(expires, cap)
--- The deadline first, as in slide: a user without HSET has it put back, and memory limits, which
--- refuse an HSET, do not once something was written.
-local function set_deadline(seconds)
-  for _, key in ipairs({ KEYS[1], KEYS[2] }) do
-    redis.call('PEXPIREAT', key, digits(seconds * 1000))
-  end
-end
-set_deadline(goal)
-local rest = {
+return move_deadline(expires, goal, {
   { 'HSET', KEYS[2], 'expires_at', digits(goal), 'cap_at', digits(cap) },
   { 'HSET', KEYS[1], 'expires_at', digits(goal) },
-}
-for _, command in ipairs(rest) do
-  local reply = redis.pcall(unpack(command))
-  if is_error(reply) then
-    set_deadline(expires)
-    return reply
-  end
-end
-return digits(goal)
+})

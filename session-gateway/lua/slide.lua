@@ -23,24 +23,8 @@ if not (goal > expires) then
   return digits(expires)
 end
 
--- The deadline first: a user without PEXPIREAT is stopped before anything is written, one without
--- HSET has the deadline put back.
-local function set_deadline(seconds)
-  for _, key in ipairs({ KEYS[1], KEYS[2] }) do
-    redis.call('PEXPIREAT', key, digits(seconds * 1000))
-  end
-end
-set_deadline(goal)
 local last = digits(math.max(used, accessed))
-local rest = {
+return move_deadline(expires, goal, {
   { 'HSET', KEYS[2], 'expires_at', digits(goal), 'last_accessed_at', last },
   { 'HSET', KEYS[1], 'expires_at', digits(goal) },
-}
-for _, command in ipairs(rest) do
-  local reply = redis.pcall(unpack(command))
-  if is_error(reply) then
-    set_deadline(expires)
-    return reply
-  end
-end
-return digits(goal)
+})

@@ -263,6 +263,31 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
     });
   });
 
+  describe('reseal', () => {
+    it('puts the new text in place of the old, and moves no version and no deadline', async () => {
+      const handle = aHandle();
+      const created = await store.create(handle, aNewSession({ sealedTokens: 'old' }), hour);
+      expect(await store.reseal(handle, 'old', 'anew')).toBe('stored');
+      expect(await store.find(handle)).toStrictEqual({ ...created, sealedTokens: 'anew' });
+    });
+
+    it('leaves tokens alone that a refresh has stored meanwhile', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession({ sealedTokens: 'old' }), hour);
+      await store.update(handle, newTokens(1));
+      expect(await store.reseal(handle, 'old', 'anew')).toBe('changed');
+      expect(await store.find(handle)).toMatchObject({ sealedTokens: 'new-tokens' });
+    });
+
+    it('brings nothing back', async () => {
+      const handle = aHandle();
+      await store.create(handle, aNewSession({ sealedTokens: 'old' }), hour);
+      await store.remove(handle);
+      expect(await store.reseal(handle, 'old', 'anew')).toBe('gone');
+      expect(await store.find(handle)).toBeUndefined();
+    });
+  });
+
   describe('take', () => {
     it('ends the session and says what it was', async () => {
       const handle = aHandle();

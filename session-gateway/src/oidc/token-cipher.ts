@@ -21,6 +21,12 @@ export class TokenCipher {
     return this.#sealer.isCurrent(sealed);
   }
 
+  /** The same text, sealed by the first key: also what a newer version put in. @throws SealError */
+  async reseal(sealed: string, handle: SessionHandle): Promise<string> {
+    const place = placeOf(handle);
+    return this.#sealer.seal(await this.#sealer.open(sealed, place), place);
+  }
+
   /** @throws SealError */
   async open(sealed: string, handle: SessionHandle): Promise<TokenSet> {
     return parseTokenSet(await this.#sealer.open(sealed, placeOf(handle)));

@@ -113,10 +113,10 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     /** What waits is still tried, once, for as long as that may take. */
     stop: async () => {
       stopping.abort();
-      const giveUp = AbortSignal.timeout(patience);
-      while (running.size > 0 && !giveUp.aborted) {
-        await Promise.race([...running, pause(patience, giveUp)]);
-      }
+      const waiting = new AbortController();
+      const late = pause(patience, waiting.signal).then(() => 'late' as const);
+      while (running.size > 0 && (await Promise.race([...running, late])) !== 'late');
+      waiting.abort();
       outcomes.inc({ outcome: 'dropped' }, queue.length);
       queue.length = 0;
     },

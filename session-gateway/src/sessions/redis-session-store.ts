@@ -32,8 +32,8 @@ const script = {
   create: new LuaScript('pair', 'create'),
   find: new LuaScript('pair', 'find'),
   update: new LuaScript('pair', 'update'),
-  slide: new LuaScript('pair', 'slide'),
-  cap: new LuaScript('pair', 'cap'),
+  slide: new LuaScript('pair', 'deadline', 'slide'),
+  cap: new LuaScript('pair', 'deadline', 'cap'),
   reseal: new LuaScript('pair', 'reseal'),
   take: new LuaScript('pair', 'take'),
 };

@@ -7,7 +7,7 @@ export interface RekeyOptions {
   readonly store: Pick<SessionStore, 'find' | 'reseal'>;
   /** Knows every session that is kept fresh. */
   readonly due: Pick<RefreshDue, 'all'>;
-  readonly cipher: Pick<TokenCipher, 'isCurrent' | 'open' | 'seal'>;
+  readonly cipher: Pick<TokenCipher, 'isCurrent' | 'reseal'>;
 }
 
 export interface RekeyResult {
@@ -56,7 +56,7 @@ async function rekeyOne({ store, cipher }: RekeyOptions, handle: SessionHandle):
     let anew: string;
     try {
       if (cipher.isCurrent(sealedTokens)) return 'current';
-      anew = await cipher.seal(await cipher.open(sealedTokens, handle), handle);
+      anew = await cipher.reseal(sealedTokens, handle);
     } catch {
       return 'unreadable';
     }
