@@ -1,0 +1,236 @@
+import { spawn } from 'node:child_process';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { exchange } from '@sallyport/demo/web-client/exchange';
+import { BrowserJar } from '../support/browser-jar.js';
+import {
+  gatewayBinary,
+  gatewayEnv,
+  startGatewayStack,
+  type GatewayStack,
+} from '../support/gateway.js';
+import { changingAnswers, discoveryPath } from '../support/idp-answers.js';
+import { clientKinds, RegistrationsFolder } from '../support/idp-clients.js';
+import { startIdp, type TestIdp } from '../support/idp.js';
+import { answerText } from '../support/permission-service.js';
+import { describeOnRedis, users } from '../support/redis.js';
+import { until } from '../support/until.js';
+
+/** The built binary until it ends by itself. */
+function runToItsEnd(env: Record<string, string>): Promise<{ code: number | null; out: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [gatewayBinary], { env });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.once('close', (code) => resolve({ code, out }));
+  });
+}
+
+describeOnRedis(
+  '6.2',
+  'a provider’s metadata',
+  (redis) => {
+    describe('that contradicts the registration', () => {
+      const folder = new RegistrationsFolder();
+      const idps: TestIdp[] = [];
+      afterAll(async () => {
+        await Promise.all(idps.map((idp) => idp.close()));
+        folder.remove();
+      });
+      /** A provider whose document says this instead. */
+      async function saying(change: Record<string, unknown>): Promise<string> {
+        const idp = await startIdp({
+          redirectUris: ['http://127.0.0.1/'],
+          postLogoutRedirectUris: [],
+        });
+        idps.push(idp);
+        idp.intercept = changingAnswers(discoveryPath, (document) => ({ ...document, ...change }));
+        return idp.issuer;
+      }
+
+      it('is refused at the start, every registration at once, with the URL that was tried', async () => {
+        const wanted = new Set(['post', 'par', 'jar', 'dpop', 'rsa-key']);
+        const clients = clientKinds().filter(({ id }) => wanted.has(id));
+        const old = await saying({
+          pushed_authorization_request_endpoint: undefined,
+          dpop_signing_alg_values_supported: undefined,
+          request_parameter_supported: false,
+          token_endpoint_auth_methods_supported: ['client_secret_basic', 'private_key_jwt'],
+          token_endpoint_auth_signing_alg_values_supported: ['RS256'],
+        });
+        const others = {
+          'other-issuer': await saying({ issuer: 'https://login.acme.test/tenant' }),
+          'no-s256': await saying({ code_challenge_methods_supported: ['plain'] }),
+          'only-hs': await saying({ id_token_signing_alg_values_supported: ['HS256', 'none'] }),
+          'no-jwks': await saying({ jwks_uri: undefined, token_endpoint: undefined }),
+          'par-only': await saying({ require_pushed_authorization_requests: true }),
+          'jar-only': await saying({ require_signed_request_object: true }),
+        };
+        const [plain] = folder.entries(clientKinds().slice(0, 1), old);
+        const registrations = [
+          ...folder.entries(clients, old),
+          ...Object.entries(others).map(([id, issuer]) => ({ ...plain, id, issuer })),
+        ];
+        const { code, out } = await runToItsEnd({
+          ...gatewayEnv('http://localhost:1', old, old),
+          IDP_ISSUER_URI: '',
+          IDP_CLIENT_ID: '',
+          IDP_CLIENT_SECRET: '',
+          IDP_REGISTRATIONS_FILE: folder.write(registrations),
+          GATEWAY_PORT: '0',
+          GATEWAY_MANAGEMENT_PORT: '0',
+          REDIS_URL: redis().servers[0]?.url(users.writer) ?? '',
+        });
+
+        expect(code).toBe(1);
+        const fatal = out.split('\n').find((line) => line.includes('"fatal"')) ?? '';
+        for (const reason of [
+          `${old}${discoveryPath} does not fit`,
+          'names no pushed_authorization_request_endpoint',
+          'does not list ES256',
+          'takes no request objects',
+          'it does not take client_secret_post, only client_secret_basic, private_key_jwt',
+          'no client assertion signed with PS256, only RS256',
+          `${others['other-issuer']}${discoveryPath} names the issuer https://login.acme.test/tenant, and ${others['other-issuer']} is registered`,
+          `${others['no-s256']}${discoveryPath} does not fit the registration: it offers PKCE without S256`,
+          'nothing but a shared secret',
+          'names no token_endpoint. Also it names no jwks_uri',
+          'requires pushed authorization requests (PAR). Switch them on',
+          'requires signed authorization requests (JAR). Switch them on',
+        ]) {
+          expect(fatal).toContain(reason);
+        }
+      });
+    });
+
+    describe('that cannot be had', () => {
+      it('stops nothing: ready, the right answer at the login, and back without a restart', async () => {
+        let down = true;
+        const often = { IDP_METADATA_REFRESH_SECONDS: '1' };
+        const late = await startGatewayStack(redis(), often, (request, response) => {
+          if (down) answerText(503, 'starting')(request, response);
+          return down;
+        });
+        try {
+          const page = await new BrowserJar().visit(late.startUrl);
+          expect(page.status).toBe(503);
+          expect(page.text).toContain('The login service does not answer');
+          expect((await exchange(`${late.managementOrigin}/readyz`)).status).toBe(200);
+          expect(late.log()).toContain(
+            `${late.idp.issuer}${discoveryPath} gave no answer (http_503)`,
+          );
+          const asked = late.idp.count(discoveryPath);
+          await Promise.all(
+            Array.from({ length: 20 }, () => new BrowserJar().visit(late.startUrl)),
+          );
+          expect(late.idp.count(discoveryPath) - asked).toBeLessThan(20);
+
+          down = false;
+          // Nobody logs in: its own timer finds out.
+          await until(() => late.log().includes('identity provider: ready'));
+          await late.login();
+        } finally {
+          await late.close();
+        }
+      });
+
+      it.each([
+        ['a page', 200, {}, 'answered with something that is no discovery document'],
+        ['nothing there', 404, {}, 'answered 404 and no discovery document'],
+        [
+          'a redirect',
+          302,
+          { location: 'https://login.acme.test/signin?next=canary' },
+          'answered 302 to https://login.acme.test/signin and no discovery document',
+        ],
+      ])(
+        'or is %s: the log names the URL that was tried and what came back',
+        async (_what, status, headers, words) => {
+          const lost = await startGatewayStack(redis(), {}, (request, response) => {
+            answerText(status, '<html>', headers)(request, response);
+            return true;
+          });
+          try {
+            expect((await new BrowserJar().visit(lost.startUrl)).status).toBe(503);
+            expect(lost.log()).toContain(`${lost.idp.issuer}${discoveryPath} ${words}`);
+            expect(lost.log()).not.toContain('canary');
+          } finally {
+            await lost.close();
+          }
+        },
+      );
+    });
+
+    describe('that is read again by a timer', () => {
+      let stack: GatewayStack;
+      beforeAll(async () => {
+        stack = await startGatewayStack(redis(), { IDP_METADATA_REFRESH_SECONDS: '1' });
+      });
+      afterAll(() => stack.close());
+      beforeEach(() => {
+        stack.idp.intercept = () => false;
+      });
+      const reads = async (outcome: string): Promise<number> => {
+        const { text } = await exchange(`${stack.managementOrigin}/metrics`);
+        const [, count = '0'] =
+          new RegExp(`metadata_reads_total{idp="idp",outcome="${outcome}"} ([0-9]+)`).exec(text) ??
+          [];
+        return Number(count);
+      };
+
+      it('is used as it is now', async () => {
+        stack.idp.intercept = changingAnswers(discoveryPath, (document) => ({
+          ...document,
+          authorization_endpoint: `${stack.idp.issuer}/auth?moved=1`,
+        }));
+        await until(async () => {
+          const start = await new BrowserJar().visit(stack.startUrl);
+          return String(start.headers.location).includes('moved=1');
+        });
+      });
+
+      it.each<[string, TestIdp['intercept'] | Record<string, unknown>, string]>([
+        ['names another issuer', { issuer: 'https://login.acme.test/' }, 'other_issuer'],
+        [
+          'offers no S256 any more',
+          { code_challenge_methods_supported: ['plain'] },
+          'no_pkce_s256',
+        ],
+        [
+          'is gone',
+          (request, response) => {
+            if (request.url !== discoveryPath) return false;
+            answerText(404, 'gone')(request, response);
+            return true;
+          },
+          'no_discovery_document',
+        ],
+        [
+          'cannot be had',
+          (request, response) => {
+            if (request.url === discoveryPath) response.destroy();
+            return request.url === discoveryPath;
+          },
+          'connect',
+        ],
+      ])('and that %s changes nothing but the log', async (_what, change, detail) => {
+        const kept = await reads('kept');
+        stack.idp.intercept =
+          typeof change === 'function'
+            ? change
+            : changingAnswers(discoveryPath, (document) => ({ ...document, ...change }));
+        await until(async () => (await reads('kept')) > kept);
+        await stack.login();
+        const lines = stack
+          .log()
+          .split('\n')
+          .filter((line) => line.includes('going on with what'));
+        expect(lines.at(-1)).toContain(`"detail":"${detail}"`);
+        stack.idp.intercept = () => false;
+        const read = await reads('read');
+        await until(async () => (await reads('read')) > read);
+      });
+    });
+  },
+  { appendOnly: true },
+);
