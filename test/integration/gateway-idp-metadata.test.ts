@@ -22,7 +22,12 @@ function runToItsEnd(env: Record<string, string>): Promise<{ code: number | null
     let out = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.once('close', (code) => resolve({ code, out }));
+    // One that does not give up by itself must not outlive the test.
+    const giveUp = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    child.once('close', (code) => {
+      clearTimeout(giveUp);
+      resolve({ code, out });
+    });
   });
 }
 
