@@ -6,6 +6,18 @@ import type { IdpRegistration } from './idp-registration.js';
 import { keyPairOf, thumbprintOf } from './proof-key.js';
 import { signingCryptoKey } from './signing-key.js';
 
+/** What the start of a login asks for beside what must be (OIDC Core 1.0 §3.1.2.1); it cannot replace that. */
+export type Wishes = Readonly<Record<string, string>>;
+
+/** The stricter of what the login asked for and what the registration says: a link cannot soften it. */
+export function effectiveMaxAge(
+  request: Pick<AuthorizationRequest, 'maxAge'>,
+  registration: Pick<IdpRegistration, 'maxAge'>,
+): number | undefined {
+  const given = [request.maxAge, registration.maxAge].filter((age) => age !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
+}
+
 /**
  * Where the browser is sent: the parameters in the address, or signed in a request object (JAR,
  * RFC 9101), or behind a reference after they were pushed (PAR, RFC 9126), or both.
@@ -16,8 +28,9 @@ export async function authorizationUrl(
   registration: IdpRegistration,
   request: AuthorizationRequest,
   state: string,
+  wishes: Wishes,
 ): Promise<string> {
-  const parameters = await parametersOf(registration, request, state);
+  const parameters = await parametersOf(registration, request, state, wishes);
   try {
     const signed = registration.jar
       ? await signedParameters(configuration, registration, parameters)
@@ -41,9 +54,11 @@ async function parametersOf(
   registration: IdpRegistration,
   request: AuthorizationRequest,
   state: string,
+  wishes: Wishes,
 ): Promise<Record<string, string>> {
-  const maxAge = request.maxAge ?? registration.maxAge;
+  const maxAge = effectiveMaxAge(request, registration);
   return {
+    ...wishes,
     redirect_uri: request.redirectUri,
     scope: registration.scopes,
     response_type: 'code',

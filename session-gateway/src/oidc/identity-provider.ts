@@ -1,7 +1,7 @@
 import type { Clock } from '@sallyport/shared';
 import * as client from 'openid-client';
 import type { AuthorizationRequest } from './authorization-request.js';
-import { authorizationUrl } from './authorization-url.js';
+import { authorizationUrl, type Wishes } from './authorization-url.js';
 import type { CompletedLogin } from './completed-login.js';
 import { endSessionUrl } from './end-session-url.js';
 import type { GrantContext } from './granted-tokens.js';
@@ -53,10 +53,10 @@ export class IdentityProvider {
     return this.#registration.dpop ? { proofKey: await newProofKey() } : {};
   }
 
-  /** Where to send the browser. */
-  async begin(request: AuthorizationRequest, state: string): Promise<string> {
+  /** Where to send the browser. @param wishes what the start asked for */
+  async begin(request: AuthorizationRequest, state: string, wishes: Wishes = {}): Promise<string> {
     const { configuration } = await this.#metadata.current();
-    return authorizationUrl(configuration, this.#registration, request, state);
+    return authorizationUrl(configuration, this.#registration, request, state, wishes);
   }
 
   /** Trades the authorization response for tokens and asks who the person is. */
