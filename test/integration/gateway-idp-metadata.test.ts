@@ -16,9 +16,12 @@ import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 /** The built binary until it ends by itself. */
-function runToItsEnd(env: Record<string, string>): Promise<{ code: number | null; out: string }> {
+function runToItsEnd(
+  env: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number | null; out: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [gatewayBinary], { env });
+    const child = spawn(process.execPath, [gatewayBinary, ...args], { env });
     let out = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -106,6 +109,57 @@ describeOnRedis(
           expect(fatal).toContain(reason);
         }
       });
+    });
+
+    it('is not even asked for where the registrations contradict themselves', async () => {
+      const folder = new RegistrationsFolder();
+      try {
+        const issuer = 'https://login.acme.test/';
+        folder.writeFiles({ secret: 'a-long-secret-of-the-provider-93', key: 'no key' });
+        const registrations = [
+          {
+            id: 'a',
+            issuer,
+            clientId: 'a',
+            clientAuthentication: 'none',
+            clientSecretFile: 'secret',
+          },
+          { id: 'b', issuer, clientId: 'b', clientAuthentication: 'private_key_jwt' },
+          { id: 'c', issuer, clientId: 'c', clientSecretFile: 'secret', jar: true },
+          { id: 'd', issuer, clientId: 'd' },
+          { id: 'e', issuer, clientId: 'd', clientSecretFile: 'secret' },
+          { id: 'f', issuer, clientId: 'f', clientSecretFile: 'secret', privateKeyFile: 'key' },
+          { id: 'g', issuer, clientId: 'g', clientSecretFile: 'nowhere' },
+          { id: 'a', issuer, clientId: 'h', clientSecretFile: 'secret', idTokenAlgorithm: 'HS512' },
+        ];
+        const { code, out } = await runToItsEnd(
+          {
+            ...gatewayEnv('http://localhost:1', issuer, 'http://127.0.0.1:1'),
+            IDP_ISSUER_URI: '',
+            IDP_CLIENT_ID: '',
+            IDP_CLIENT_SECRET: '',
+            IDP_REGISTRATIONS_FILE: folder.write(registrations, { default: 'z' }),
+          },
+          '--check-config',
+        );
+        expect(code).toBe(1);
+        for (const line of [
+          'registrations[0].clientSecretFile (a): is set, and with',
+          'registrations[1].privateKeyFile (b): is not set. private_key_jwt needs it.',
+          'registrations[2].privateKeyFile (c): is not set.',
+          'registrations[3].clientSecretFile (d): is not set. client_secret_basic needs it.',
+          'e has issuer and clientId of another one',
+          'registrations[5].privateKeyFile (f): is not a private key',
+          'registrations[6].clientSecretFile (g): the file cannot be read (ENOENT)',
+          'registrations[7].idTokenAlgorithm (a): needs a client secret of 64 bytes',
+          'the id a occurs twice',
+        ]) {
+          expect(out).toContain(`  IDP_REGISTRATIONS_FILE: ${line}`);
+        }
+        expect(out).not.toContain('a-long-secret');
+      } finally {
+        folder.remove();
+      }
     });
 
     describe('that cannot be had', () => {

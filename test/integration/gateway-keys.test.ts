@@ -56,6 +56,8 @@ describeOnRedis(
       await stack.login();
       await stack.login();
       expect(fetches() - before).toBe(1);
+      const { text } = await exchange(`${stack.managementOrigin}/metrics`);
+      expect(text).toContain('gateway_idp_key_fetches_total{idp="idp",outcome="read"} 2');
     });
 
     it('loses no logout token', async () => {

@@ -72,6 +72,22 @@ describe('KeySet', () => {
     expect(await provider.verify('k1')).toBe('unknown_key');
   });
 
+  it('R14: loses nothing in 20 rotations: one fetch each, the old key good in the overlap', async () => {
+    const provider = new Published();
+    await provider.verify('k1');
+    for (let rotation = 0; rotation < 20; rotation += 1) {
+      const [old, next] = rotation % 2 === 0 ? ['k1', 'k2'] : ['k2', 'k1'];
+      provider.kids = [old, next];
+      provider.now += 30_000;
+      expect([await provider.verify(next), await provider.verify(old)]).toEqual(['good', 'good']);
+      provider.kids = [next];
+      provider.now += 600_000;
+      expect(await provider.verify(next)).toBe('good');
+    }
+    // One for the new key, one because the set had grown old.
+    expect(provider.fetches).toBe(1 + 20 * 2);
+  });
+
   it('T14: looks for unknown keys once per 30 s, whatever key ids strangers make up', async () => {
     const provider = new Published();
     await provider.verify('k1');
