@@ -17,7 +17,7 @@ function runToItsEnd(
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
     // One that does not give up by itself must not outlive the test.
-    const giveUp = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    const giveUp = setTimeout(() => child.kill('SIGKILL'), 90_000);
     child.once('close', (code) => {
       clearTimeout(giveUp);
       resolve({ code, out });
@@ -99,7 +99,7 @@ describeOnRedis(
         ]) {
           expect(fatal).toContain(reason);
         }
-      });
+      }, 180_000);
     });
 
     it('is not even asked for where the registrations contradict themselves', async () => {
