@@ -36,7 +36,8 @@ export function readRegistrationsFile(
     return failed(parsed.error.issues.map((issue) => `${variable}: ${described(issue)}`));
   }
   const problems: string[] = [];
-  const drafts = parsed.data.registrations.map((registration, at) => {
+  const drafts = parsed.data.registrations.flatMap((registration, at) => {
+    const before = problems.length;
     const place = (field: string) =>
       `${variable}: registrations[${String(at)}].${field} (${registration.id})`;
     const read = (field: 'clientSecretFile' | 'privateKeyFile'): string | undefined => {
@@ -50,7 +51,10 @@ export function readRegistrationsFile(
     const secret = read('clientSecretFile');
     const sample = value.DEV_INSECURE ? undefined : placeholderProblem(secret ?? '');
     if (sample !== undefined) problems.push(`${place('clientSecretFile')}: ${sample}`);
-    return draftOf(registration, place, secret, read('privateKeyFile'), value, publicOrigin);
+    const keyText = read('privateKeyFile');
+    // What could not be read must not be missed once more.
+    if (problems.length > before) return [];
+    return [draftOf(registration, place, secret, keyText, value, publicOrigin)];
   });
   const { default: defaultIdp } = parsed.data;
   return { drafts, problems, ...(defaultIdp === undefined ? {} : { defaultIdp }) };

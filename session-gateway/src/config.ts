@@ -128,7 +128,7 @@ export function loadConfig(env: Environment = process.env): {
     production: env['NODE_ENV'] === 'production',
     permissionPlaintext: env['PERMISSION_SERVICE_PLAINTEXT'] === 'acknowledged',
     registrationsFile: (env['IDP_REGISTRATIONS_FILE'] ?? '') !== '',
-    usesSecret: !/^(?:none|private_key_jwt)$/.test(env['IDP_CLIENT_AUTHENTICATION'] ?? ''),
+    usesSecret: /^(?:client_secret_(?:basic|post))?$/.test(env['IDP_CLIENT_AUTHENTICATION'] ?? ''),
   });
   const { value, warnings } = parseEnv(schema, env, rules, (part) => [
     ...contradictions(part),

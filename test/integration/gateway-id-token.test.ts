@@ -4,7 +4,7 @@ import { decodeJwt, SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { idpClient } from '../support/idp.js';
-import { changingTokens } from '../support/idp-tokens.js';
+import { changingTokens } from '../support/idp-answers.js';
 import { records } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
 import { expireTokens, heartbeat, sessionOf, tokenVersion } from '../support/replicas.js';
@@ -45,7 +45,7 @@ describeOnRedis(
           change(decodeJwt(String(answer['id_token'])), String(answer['access_token'])),
         )
           .setProtectedHeader({ alg: 'RS256', kid: stack.idp.keyId, ...header })
-          .sign(stack.idp.privateKey),
+          .sign(stack.idp.privateKey, { crit: { x: true } }),
       }));
     };
     const replaced = (token: (claims: JWTPayload) => unknown): void => {
@@ -89,7 +89,7 @@ describeOnRedis(
       ['of another issuer', (claims) => ({ ...claims, iss: 'http://127.0.0.1:1' }), {}],
       [
         'of the issuer with a slash more',
-        (claims) => ({ ...claims, iss: `${claims.iss ?? ''}/` }),
+        (claims) => ({ ...claims, iss: `${String(claims.iss)}/` }),
         {},
       ],
       ['without a subject', without('sub'), {}],
@@ -135,7 +135,6 @@ describeOnRedis(
       ],
       ['signed with the client secret', (claims) => hmac(claims, idpClient.secret)],
       ['signed with the provider’s key as text', (claims) => hmac(claims, String(publicPem()))],
-      ['with an empty signature', (claims) => `${new UnsecuredJWT(claims).encode()}`],
       ['that is not there', () => undefined],
       ['that is no token', () => 'hello'],
       ['that is a number', () => 7],
@@ -145,15 +144,15 @@ describeOnRedis(
     });
 
     describe('at a refresh', () => {
-      it.each<[string, Change, 'refreshed' | 'kept' | 'ended']>([
-        ['untouched', same, 'refreshed'],
-        ['without a nonce', without('nonce'), 'refreshed'],
-        ['with another nonce', (claims) => ({ ...claims, nonce: 'other' }), 'kept'],
-        ['for another client', (claims) => ({ ...claims, aud: 'other' }), 'kept'],
-        ['whose authorized party is another', (claims) => ({ ...claims, azp: 'other' }), 'kept'],
-        ['of the future', (claims) => ({ ...claims, iat: now() + 120 }), 'kept'],
-        ['of another person', (claims) => ({ ...claims, sub: 'auth0|bob' }), 'ended'],
-      ])('%s: the session is %s', async (_what, change, outcome) => {
+      it.each<[string, 'refreshed' | 'kept' | 'ended', Change]>([
+        ['untouched', 'refreshed', same],
+        ['without a nonce', 'refreshed', without('nonce')],
+        ['with another nonce', 'kept', (claims) => ({ ...claims, nonce: 'other' })],
+        ['for another client', 'kept', (claims) => ({ ...claims, aud: 'other' })],
+        ['whose authorized party is another', 'kept', (claims) => ({ ...claims, azp: 'other' })],
+        ['of the future', 'kept', (claims) => ({ ...claims, iat: now() + 120 })],
+        ['of another person', 'ended', (claims) => ({ ...claims, sub: 'auth0|bob' })],
+      ])('%s: the session is %s', async (_what, outcome, change) => {
         const session = sessionOf(await stack.login(), stack.origin);
         resigned(change);
         await expireTokens(admin(), session);
@@ -163,7 +162,7 @@ describeOnRedis(
         if (outcome === 'ended') expect(beat.text).toContain('session_subject_changed');
         else {
           const turned = outcome === 'refreshed' ? 1 : 0;
-          expect(await tokenVersion(admin(), session)).toBe((before ?? 0) + turned);
+          expect(await tokenVersion(admin(), session)).toBe(before + turned);
         }
       });
     });

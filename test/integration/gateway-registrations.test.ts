@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { exchange } from '@sallyport/demo/web-client/exchange';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
-import { changingTokens } from '../support/idp-tokens.js';
+import { changingTokens } from '../support/idp-answers.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import {
   atProvider,
@@ -140,7 +140,7 @@ describeOnRedis(
       stack.idp.intercept = () => false;
     });
 
-    it('reg-39: refuses a bearer token where a bound one was asked for', async () => {
+    it('refuses a bearer token where a bound one was asked for', async () => {
       const browser = new BrowserJar();
       const { href } = await start(browser, 'dpop');
       const callback = await browser.redirectsUntil(href, `${stack.origin}/login/`);

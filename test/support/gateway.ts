@@ -53,7 +53,10 @@ export async function startGatewayStack(
   intercept?: (...of: [...Parameters<TestIdp['intercept']>, issuer: string]) => boolean,
   idpOptions: {
     readonly tokenSeconds?: number;
+    readonly dpopNonces?: boolean;
     readonly clients?: (origin: string) => readonly ClientMetadata[];
+    /** What else must run before the gateway starts. */
+    readonly beside?: (origin: string) => Promise<void>;
   } = {},
 ): Promise<GatewayStack> {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'));
@@ -72,6 +75,7 @@ export async function startGatewayStack(
   if (intercept !== undefined) {
     idp.intercept = (request, response) => intercept(request, response, idp.issuer);
   }
+  await idpOptions.beside?.(origin);
   const permissions = await startPermissionService();
   const logFile = join(directory, 'gateway.log');
   const gateway = await startChild({

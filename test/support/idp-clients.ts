@@ -79,6 +79,13 @@ export function clientKinds(): readonly RegisteredClient[] {
       { clientAuthentication: 'private_key_jwt', privateKeyFile: 'ed.pem' },
       { 'ed.pem': pem(ed.privateKey) },
     ),
+    kind(
+      'shared-key',
+      { id_token_signed_response_alg: 'HS256' },
+      { ...secretFile, idTokenAlgorithm: 'HS256' },
+      files,
+    ),
+    kind('signed-user-info', { userinfo_signed_response_alg: 'RS256' }, secretFile, files),
     kind('public', { token_endpoint_auth_method: 'none' }, { clientAuthentication: 'none' }),
     kind(
       'public-dpop',

@@ -44,6 +44,8 @@ export async function startIdp(options: {
   tokenSeconds?: number;
   /** Beside the one client that every test has. */
   clients?: readonly ClientMetadata[];
+  /** Demand a nonce of the provider's own in every DPoP proof (RFC 9449 §8). */
+  dpopNonces?: boolean;
 }): Promise<TestIdp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -153,9 +155,11 @@ function configuration(options: {
   backchannelLogoutUri?: string;
   tokenSeconds?: number;
   clients?: readonly ClientMetadata[];
+  dpopNonces?: boolean;
 }): Configuration {
   return {
     adapter: createMemoryAdapter(),
+    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'HS256'] },
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     clients: [
       ...(options.clients ?? []),
@@ -193,6 +197,11 @@ function configuration(options: {
       devInteractions: { enabled: false },
       revocation: { enabled: true },
       requestObjects: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      dPoP:
+        options.dpopNonces === true
+          ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true }
+          : { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource: autoSubmit },
     },

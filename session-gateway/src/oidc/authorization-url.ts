@@ -1,11 +1,22 @@
 import * as client from 'openid-client';
-import type { AuthorizationParameters } from './authorization-parameters.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { named } from './client-authentication.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
 import type { IdpRegistration } from './idp-registration.js';
 import { keyPairOf, thumbprintOf } from './proof-key.js';
 import { signingCryptoKey } from './signing-key.js';
+
+/** What the start of a login asks for beside what must be (OIDC Core 1.0 §3.1.2.1); it cannot replace that. */
+export type Wishes = Readonly<Record<string, string>>;
+
+/** The stricter of what the login asked for and what the registration says: a link cannot soften it. */
+export function effectiveMaxAge(
+  request: Pick<AuthorizationRequest, 'maxAge'>,
+  registration: Pick<IdpRegistration, 'maxAge'>,
+): number | undefined {
+  const given = [request.maxAge, registration.maxAge].filter((age) => age !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
+}
 
 /**
  * Where the browser is sent: the parameters in the address, or signed in a request object (JAR,
@@ -16,9 +27,10 @@ export async function authorizationUrl(
   configuration: client.Configuration,
   registration: IdpRegistration,
   request: AuthorizationRequest,
-  given: AuthorizationParameters & { readonly state: string },
+  state: string,
+  wishes: Wishes,
 ): Promise<string> {
-  const parameters = await parametersOf(registration, request, given);
+  const parameters = await parametersOf(registration, request, state, wishes);
   try {
     const signed = registration.jar
       ? await signedParameters(configuration, registration, parameters)
@@ -41,14 +53,16 @@ export async function authorizationUrl(
 async function parametersOf(
   registration: IdpRegistration,
   request: AuthorizationRequest,
-  given: AuthorizationParameters & { readonly state: string },
+  state: string,
+  wishes: Wishes,
 ): Promise<Record<string, string>> {
-  const { maxAge } = request;
+  const maxAge = effectiveMaxAge(request, registration);
   return {
-    ...given,
+    ...wishes,
     redirect_uri: request.redirectUri,
     scope: registration.scopes,
     response_type: 'code',
+    state,
     nonce: request.nonce,
     code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
     code_challenge_method: 'S256',

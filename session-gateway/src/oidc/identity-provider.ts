@@ -1,8 +1,7 @@
 import type { Clock } from '@sallyport/shared';
 import * as client from 'openid-client';
-import type { AuthorizationParameters } from './authorization-parameters.js';
 import type { AuthorizationRequest } from './authorization-request.js';
-import { authorizationUrl } from './authorization-url.js';
+import { authorizationUrl, type Wishes } from './authorization-url.js';
 import type { CompletedLogin } from './completed-login.js';
 import { endSessionUrl } from './end-session-url.js';
 import type { GrantContext } from './granted-tokens.js';
@@ -57,24 +56,10 @@ export class IdentityProvider {
     return this.#registration.dpop ? { proofKey: await newProofKey() } : {};
   }
 
-  /**
-   * How recent the person's login at the provider must be, seconds: what a start asks for can only
-   * shorten what the registration says.
-   */
-  maxAge(wish: string | undefined): { readonly maxAge?: number } {
-    const limits = [this.#registration.maxAge, wish === undefined ? undefined : Number(wish)];
-    const shortest = Math.min(...limits.filter((limit) => limit !== undefined));
-    return Number.isFinite(shortest) ? { maxAge: shortest } : {};
-  }
-
-  /** Where to send the browser. @param wishes what the start asked for, of the allowlist */
-  async begin(
-    request: AuthorizationRequest,
-    state: string,
-    wishes: AuthorizationParameters = {},
-  ): Promise<string> {
+  /** Where to send the browser. @param wishes what the start asked for */
+  async begin(request: AuthorizationRequest, state: string, wishes: Wishes = {}): Promise<string> {
     const { configuration } = await this.#metadata.current();
-    return authorizationUrl(configuration, this.#registration, request, { ...wishes, state });
+    return authorizationUrl(configuration, this.#registration, request, state, wishes);
   }
 
   /** Trades the authorization response for tokens and asks who the person is. */

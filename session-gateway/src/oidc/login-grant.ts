@@ -1,5 +1,6 @@
 import * as client from 'openid-client';
 import type { AuthorizationRequest } from './authorization-request.js';
+import { effectiveMaxAge } from './authorization-url.js';
 import type { CompletedLogin } from './completed-login.js';
 import {
   checkAnsweredIdToken,
@@ -27,7 +28,7 @@ export async function redeemCode(
   // whatever host and path the request came in by (ATTACKS 37).
   const url = new URL(request.redirectUri);
   url.search = response.toString();
-  const { maxAge } = request;
+  const maxAge = effectiveMaxAge(request, registration);
   try {
     const proof = await proofWith(provider, request.proofKey);
     const checks = {

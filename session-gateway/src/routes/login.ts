@@ -112,7 +112,7 @@ async function begin(
         // At the very start: a revocation from now on ends this login too (ATTACKS 9).
         seq: await orUnavailable(revocations.sequence()),
         ...(await idp.newProofKey()),
-        ...idp.maxAge(parameters.max_age),
+        ...(parameters.max_age === undefined ? {} : { maxAge: Number(parameters.max_age) }),
       },
       clock(),
     );
