@@ -105,7 +105,11 @@ export function gatewayVariables({ devInsecure, production, permissionPlaintext 
         'must be addresses or ranges such as 10.0.0.0/8, separated by commas; not everybody (/0).',
       ),
     GATEWAY_CONFIRM_CROSS_SITE_LOGIN: flag(true),
-    GATEWAY_LOGIN_RATE_LIMIT: whole(300, { min: 0, max: 1_000_000, unit: 'a minute (0: off)' }),
+    GATEWAY_LOGIN_RATE_LIMIT: whole(300, {
+      min: 0,
+      max: 1_000_000,
+      unit: 'requests a minute (0: any number)',
+    }),
     EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
       sentence(sessionKeyPrefixProblem(value)),
     ).default(defaultSessionKeyPrefix),
