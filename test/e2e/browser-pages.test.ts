@@ -36,6 +36,7 @@ describeOnRedis(
     /** A login, and beside its cookie another one that carries the same name. */
     async function plantTwo(page: Page): Promise<void> {
       await page.goto(stack.startUrl);
+      await page.waitForURL(`${stack.origin}/`);
       const value = `1,__Host-session=${'x'.repeat(43)}`;
       await page.context().addCookies([{ name: 'a', value, url: stack.origin }]);
     }
