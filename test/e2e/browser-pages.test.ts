@@ -93,6 +93,7 @@ describeOnRedis(
         async (page) => {
           await page.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.7' });
           await page.goto(stack.startUrl);
+          await page.waitForURL(`${stack.origin}/`);
           await page.goto(stack.startUrl);
         },
       ],
