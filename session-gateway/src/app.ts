@@ -6,6 +6,7 @@ import type { Events } from './events.js';
 import { correlate } from './http/correlate.js';
 import { errorHandler, notFound } from './http/error-handler.js';
 import type { Limits } from './http/limits.js';
+import { onlyNavigations } from './http/only-navigations.js';
 import { clearCookiesPath } from './http/pages.js';
 import { requestLog } from './http/request-log.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -82,11 +83,11 @@ export function createApp(parts: AppParts): Express {
   const { limits } = parts;
   // One by one: a metric's label is the path of the route.
   for (const path of ['/oauth2/authorization/:idp', '/auth/login']) {
-    app.get(path, ...limits.start, login(parts));
+    app.get(path, onlyNavigations(), ...limits.start, login(parts));
   }
-  app.post('/auth/signin', ...limits.start, signin(parts));
+  app.post('/auth/signin', onlyNavigations(), ...limits.start, signin(parts));
   for (const path of ['/login/oauth2/code/:idp', '/auth/callback', '/auth/callback/:idp']) {
-    app.get(path, ...limits.callback, callback(parts));
+    app.get(path, onlyNavigations(), ...limits.callback, callback(parts));
   }
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));

@@ -82,7 +82,11 @@ export function gatewayVariables(leniency: Leniency) {
         if (message !== undefined) context.addIssue({ code: 'custom', message });
       }),
     GATEWAY_CONFIRM_CROSS_SITE_LOGIN: flag(true),
-    GATEWAY_LOGIN_RATE_LIMIT: whole(300, { min: 0, max: 1_000_000, unit: 'a minute (0: off)' }),
+    GATEWAY_LOGIN_RATE_LIMIT: whole(300, {
+      min: 0,
+      max: 1_000_000,
+      unit: 'requests a minute (0: any number)',
+    }),
     EXTAUTHZ_SESSION_KEY_PREFIX: text('', (value) =>
       sentence(sessionKeyPrefixProblem(value)),
     ).default(defaultSessionKeyPrefix),

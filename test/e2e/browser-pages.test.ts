@@ -36,6 +36,7 @@ describeOnRedis(
     /** A login, and beside its cookie another one that carries the same name. */
     async function plantTwo(page: Page): Promise<void> {
       await page.goto(stack.startUrl);
+      await page.waitForURL(`${stack.origin}/`);
       const value = `1,__Host-session=${'x'.repeat(43)}`;
       await page.context().addCookies([{ name: 'a', value, url: stack.origin }]);
     }
@@ -92,6 +93,7 @@ describeOnRedis(
         async (page) => {
           await page.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.7' });
           await page.goto(stack.startUrl);
+          await page.waitForURL(`${stack.origin}/`);
           await page.goto(stack.startUrl);
         },
       ],

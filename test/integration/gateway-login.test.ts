@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { BrowserJar, setCookies } from '../support/browser-jar.js';
+import { asMachine, BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { answerJson, answerText, ordinaryGrants } from '../support/permission-service.js';
 import { records } from '../support/redis-dump.js';
@@ -276,13 +276,7 @@ describeOnRedis(
         const person = new BrowserJar();
         const page = await person.visit(await stack.beginLogin(person), { site: 'cross-site' });
         const machine = new BrowserJar();
-        const json = await machine.visit(await stack.beginLogin(machine), {
-          site: 'cross-site',
-          headers: [
-            ['Sec-Fetch-Mode', 'cors'],
-            ['Accept', 'application/json'],
-          ],
-        });
+        const json = await asMachine(await stack.beginLogin(machine), machine);
 
         expect(page.status).toBe(303);
         expect(page.headers.location).toContain('/login?error=auth_failed');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { BrowserJar, setCookies } from '../support/browser-jar.js';
+import { BrowserJar, setCookies, type Visit } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { describeOnRedis } from '../support/redis.js';
 
@@ -58,12 +58,21 @@ describe.each([
         expect(setCookies(answer)).toEqual([]);
       });
 
-      it('does not use a login up for HEAD', async () => {
+      it('does not use a login up for HEAD, an image, a frame, a script or a prefetch', async () => {
         const browser = new BrowserJar();
         const url = await begin(browser);
-        const head = await browser.visit(url, { site: 'cross-site', method: 'HEAD' });
-        expect(head.status).toBe(403);
-        expect(setCookies(head)).toEqual([]);
+        const others: Visit[] = [
+          { method: 'HEAD' },
+          { headers: [['Sec-Fetch-Dest', 'image']] },
+          { headers: [['Sec-Fetch-Dest', 'iframe']] },
+          { headers: [['Sec-Fetch-Mode', 'cors']] },
+          { headers: [['Sec-Purpose', 'prefetch']] },
+        ];
+        for (const other of others) {
+          const answer = await browser.visit(url, { site: 'cross-site', ...other });
+          expect(answer.status).toBe(403);
+          expect(setCookies(answer)).toEqual([]);
+        }
         expect((await browser.visit(url, { site: 'cross-site' })).status).toBe(200);
       });
 

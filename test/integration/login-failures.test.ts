@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { BrowserJar, setCookies, type Visit } from '../support/browser-jar.js';
+import { asMachine, BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { answerJson, answerText } from '../support/permission-service.js';
 import { dump } from '../support/redis-dump.js';
@@ -8,14 +8,6 @@ import { describeOnRedis } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 type Answering = (request: IncomingMessage, response: ServerResponse) => void;
-
-const machine: Visit = {
-  site: 'cross-site',
-  headers: [
-    ['Sec-Fetch-Mode', 'cors'],
-    ['Accept', 'application/json'],
-  ],
-};
 
 interface Failure {
   readonly name: string;
@@ -83,7 +75,7 @@ describeOnRedis(
     });
 
     /** A login up to the callback, whose answer is returned with what the log said meanwhile. */
-    async function fail({ token, denial }: Failure, visit: Visit, returnUrl?: string) {
+    async function fail({ token, denial }: Failure, by: 'person' | 'machine', returnUrl?: string) {
       const browser = new BrowserJar();
       stack.idp.nextError = denial;
       const callback = await stack.beginLogin(browser, returnUrl);
@@ -93,7 +85,9 @@ describeOnRedis(
         return true;
       };
       const from = stack.log().length;
-      const answer = await browser.visit(callback, visit);
+      const answer = await (by === 'machine'
+        ? asMachine(callback, browser)
+        : browser.visit(callback, { site: 'cross-site' }));
       const linesSince = () =>
         stack
           .log()
@@ -119,7 +113,7 @@ describeOnRedis(
       const { name, reason, page, status } = failure;
 
       it('leads a person to the right page', async () => {
-        const { answer, browser } = await fail(failure, { site: 'cross-site' }, '/accounts?a=b');
+        const { answer, browser } = await fail(failure, 'person', '/accounts?a=b');
         const back = encodeURIComponent(`${stack.origin}/accounts?a=b`);
         expect(answer.status).toBe(303);
         expect(answer.headers['location']).toBe(
@@ -138,7 +132,7 @@ describeOnRedis(
       });
 
       it('answers a machine with a problem', async () => {
-        const { answer } = await fail(failure, machine);
+        const { answer } = await fail(failure, 'machine');
         expect(answer.status).toBe(status);
         expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
         expect(JSON.parse(answer.text)).toEqual({
@@ -154,7 +148,7 @@ describeOnRedis(
 
       it('is one line in the log, by its class, and one count; no secret in either', async () => {
         const before = await counted(name);
-        const { lines, callback, browser } = await fail(failure, { site: 'cross-site' });
+        const { lines, callback, browser } = await fail(failure, 'person');
         const warnings = lines.filter(({ msg }) => msg === 'request failed');
         expect(warnings).toEqual([expect.objectContaining({ reason, class: name })]);
         const text = JSON.stringify(lines);
@@ -177,13 +171,7 @@ describeOnRedis(
       });
       try {
         const page = await new BrowserJar().visit(late.startUrl);
-        const json = await new BrowserJar().visit(late.startUrl, {
-          headers: [
-            ['Sec-Fetch-Mode', ''],
-            ['Sec-Fetch-Dest', ''],
-            ['Accept', 'application/json'],
-          ].filter(([, value]) => value !== '') as [string, string][],
-        });
+        const json = await asMachine(late.startUrl, new BrowserJar());
         expect([page.status, page.headers['retry-after']]).toEqual([503, '1']);
         expect(page.text).toContain('The login service does not answer');
         expect(json.status).toBe(503);

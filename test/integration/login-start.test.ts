@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { exchange } from '@sallyport/demo/web-client/exchange';
-import { BrowserJar, setCookies, type Visit } from '../support/browser-jar.js';
+import { asMachine, BrowserJar, setCookies, type Visit } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { dump } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
@@ -262,13 +262,7 @@ describeOnRedis(
       const start = await other.visit(`${stack.startUrl}?prompt=none`);
       const location = String(start.headers['location']);
       const callback = await other.redirectsUntil(location, `${stack.origin}/login/`);
-      const answer = await other.visit(callback, {
-        site: 'cross-site',
-        headers: [
-          ['Sec-Fetch-Mode', 'cors'],
-          ['Accept', 'application/json'],
-        ],
-      });
+      const answer = await asMachine(callback, other);
       expect(answer.status).toBe(401);
       expect(JSON.parse(answer.text)).toMatchObject({ status: 401, reason: 'login_required' });
       expect((await browser.visit(`${stack.origin}/user`)).status).toBe(200);
@@ -299,6 +293,31 @@ describeOnRedis(
       const way = String(again.headers['location']);
       const good = await honest.redirectsUntil(way, `${stack.origin}/login/`);
       expect((await honest.visit(good, { site: 'cross-site' })).status).toBe(200);
+    });
+  },
+  { appendOnly: true },
+);
+
+describeOnRedis(
+  '6.2',
+  'GATEWAY_CONFIRM_CROSS_SITE_LOGIN=false',
+  (redis) => {
+    it('begins a login at once, also for a link of another site, but not for its images or forms', async () => {
+      const stack = await startGatewayStack(redis(), { GATEWAY_CONFIRM_CROSS_SITE_LOGIN: 'false' });
+      try {
+        const link = await new BrowserJar().visit(stack.startUrl, { site: 'cross-site' });
+        expect(link.status).toBe(302);
+        const image = await new BrowserJar().visit(stack.startUrl, {
+          site: 'cross-site',
+          headers: [['Sec-Fetch-Dest', 'image']],
+        });
+        expect(image.status).toBe(403);
+        const visit = { site: 'cross-site', method: 'POST' } as const;
+        const form = await new BrowserJar().visit(`${stack.origin}/auth/signin`, visit);
+        expect(form.text).toContain('Log in?');
+      } finally {
+        await stack.close();
+      }
     });
   },
   { appendOnly: true },

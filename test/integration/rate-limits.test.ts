@@ -66,13 +66,11 @@ describeOnRedis(
 
     it('tell a machine by a problem', async () => {
       await exhaust('203.0.113.9');
-      const answer = await start({
-        headers: [
-          ['X-Forwarded-For', '203.0.113.9'],
-          ['Accept', 'application/json'],
-          ['Sec-Fetch-Mode', 'cors'],
-        ],
-      });
+      const headers = [
+        ['X-Forwarded-For', '203.0.113.9'],
+        ['Accept', 'application/json'],
+      ] as const;
+      const answer = await exchange(stack.startUrl, { headers });
       expect(answer.status).toBe(429);
       expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
       expect(JSON.parse(answer.text)).toMatchObject({ status: 429, reason: 'rate_limited' });
@@ -103,6 +101,24 @@ describeOnRedis(
       }
       expect((await start(from('2001:db8:1:2:ffff::1'))).status).toBe(429);
       expect((await start(from('2001:db8:1:3::1'))).status).toBe(302);
+    });
+
+    it('A25: do not count the images of a foreign page against its visitor', async () => {
+      const [name, value] = ['X-Forwarded-For', '203.0.113.7'];
+      for (const url of [stack.startUrl, `${stack.origin}/auth/callback?code=x`]) {
+        for (let count = 0; count < 3 * limit; count += 1) {
+          const answer = await new BrowserJar().visit(url, {
+            site: 'cross-site',
+            headers: [
+              [name, value],
+              ['Sec-Fetch-Mode', 'no-cors'],
+              ['Sec-Fetch-Dest', 'image'],
+            ],
+          });
+          expect(answer.status).toBe(403);
+        }
+        expect((await new BrowserJar().visit(url, from(value))).status).not.toBe(429);
+      }
     });
 
     it('let an address finish so many logins a minute', async () => {

@@ -61,6 +61,17 @@ export class BrowserJar {
   }
 }
 
+/** A program with this browser's cookies: it wants JSON and sends no Fetch Metadata. */
+export function asMachine(url: string, { cookies }: BrowserJar): Promise<Answer> {
+  const cookie = cookies.header(new URL(url), { sameSite: true, topLevelGet: true });
+  return exchange(url, {
+    headers: [
+      ['Accept', 'application/json'],
+      ...(cookie === undefined ? [] : ([['Cookie', cookie]] as const)),
+    ],
+  });
+}
+
 export function setCookies(answer: Pick<Answer, 'headers'>): readonly string[] {
   const lines = answer.headers['set-cookie'];
   return lines === undefined ? [] : [lines].flat();

@@ -51,7 +51,8 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
   not_a_navigation: {
     status: 403,
     title: 'Not a page visit',
-    detail: 'A login begins only by visiting its address, not from an image, a frame or a script.',
+    detail:
+      'A login begins and ends only by visiting its address, not from an image, a frame or a script.',
   },
   no_csrf_proof: {
     status: 403,

@@ -1,4 +1,6 @@
 const maxLength = 2048;
+/** A path that is percent-encoded more often is meant to confuse, and takes long to read. */
+const maxReadings = 6;
 /** Paths that Envoy routes to the gateway: a return URL there would launder a guard (ATTACKS 20). */
 const gatewayTrees = [
   '/oauth2',
@@ -24,10 +26,13 @@ export function safeReturnUrl(text: string | undefined, publicOrigin: string): s
   const isPath = text.startsWith('/') && !text.startsWith('//');
   if (!isPath && text !== publicOrigin && !text.startsWith(`${publicOrigin}/`)) return undefined;
   const url = ourUrl(text, publicOrigin);
-  if (url === undefined || url.pathname.startsWith('//')) return undefined;
-  const decoded = decodeFully(url.pathname);
-  if (decoded.includes('\\') || hasAsciiControl(decoded)) return undefined;
-  if (isGatewayRoute(decoded) || mayBecomeAHost(decoded)) return undefined;
+  if (url === undefined) return undefined;
+  const readings = readingsOf(url.pathname);
+  if (readings.length > maxReadings) return undefined;
+  for (const path of readings) {
+    if (path.includes('\\') || hasAsciiControl(path)) return undefined;
+    if (isGatewayRoute(path) || mayBecomeAHost(path)) return undefined;
+  }
   return ourUrl(url.href, publicOrigin)?.href === url.href ? url.href : undefined;
 }
 
@@ -65,20 +70,20 @@ function hasAsciiControl(text: string): boolean {
 }
 
 /** Judged as the most generous server might read it: no case, no `;x`, dots resolved once more. */
-function isGatewayRoute(decodedPath: string): boolean {
-  const plain = `/${resolved(decodedPath, (segment) => segment !== '').join('/')}`;
+function isGatewayRoute(path: string): boolean {
+  const plain = `/${resolved(path, (segment) => segment !== '').join('/')}`;
   return gatewayTrees.some((tree) => plain === tree || plain.startsWith(`${tree}/`));
 }
 
-/** A server in between that decodes and then redirects would write `//evil` into its Location. */
-function mayBecomeAHost(decodedPath: string): boolean {
-  const [first, ...more] = resolved(decodedPath, () => true);
+/** As it stands (ATTACKS 19), or in the Location of a server in between that decodes and redirects. */
+function mayBecomeAHost(path: string): boolean {
+  const [first, ...more] = resolved(path, () => true);
   return first === '' && more.length > 0;
 }
 
-function resolved(decodedPath: string, counts: (segment: string) => boolean): string[] {
+function resolved(path: string, counts: (segment: string) => boolean): string[] {
   const segments: string[] = [];
-  for (const raw of decodedPath.toLowerCase().split('/').slice(1)) {
+  for (const raw of path.toLowerCase().split('/').slice(1)) {
     const segment = raw.replace(/[;?#].*$/s, '').trim();
     if (segment === '..') segments.pop();
     else if (segment !== '.' && counts(segment)) segments.push(segment);
@@ -86,10 +91,20 @@ function resolved(decodedPath: string, counts: (segment: string) => boolean): st
   return segments;
 }
 
-/** Percent-decoded until it stands still, byte by byte: only its ASCII characters matter here. */
-function decodeFully(path: string): string {
-  const decoded = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  return decoded === path ? path : decodeFully(decoded);
+/**
+ * The path as it stands, and percent-decoded again and again until it stands still: a server may stop
+ * at any of them (`/auth/%252f..` is a route of ours as it stands and none once decoded). Byte by byte:
+ * only its ASCII characters matter here. At most one more than {@link maxReadings}.
+ */
+function readingsOf(path: string): string[] {
+  const readings = [path];
+  for (let last = path; readings.length <= maxReadings;) {
+    const decoded = last.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    if (decoded === last) break;
+    readings.push(decoded);
+    last = decoded;
+  }
+  return readings;
 }

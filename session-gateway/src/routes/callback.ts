@@ -5,7 +5,6 @@ import type { Events, LoggedIn } from '../events.js';
 import { deviceOf } from '../http/device.js';
 import { bouncePage } from '../http/pages.js';
 import { problemCodeOf, type ProblemCode } from '../http/problems.js';
-import { RefusedError } from '../http/refused-error.js';
 import { onlyValue, queryOf, wantsPage } from '../http/request-facts.js';
 import { safeReturnUrl } from '../http/return-url.js';
 import type { SessionCookies } from '../http/session-cookies.js';
@@ -44,8 +43,6 @@ export interface CallbackOptions {
 export function callback(options: CallbackOptions): RequestHandler {
   const { cookies, publicOrigin, events } = options;
   return async (request, response) => {
-    // Whoever only asks about the address must not use the login up.
-    if (request.method !== 'GET') throw new RefusedError('not_a_navigation');
     const begun = await consume(options, request);
     if (begun === undefined) {
       // Late, repeated or not of this browser. A live session cannot be seen here (its cookie is

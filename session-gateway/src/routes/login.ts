@@ -13,7 +13,7 @@ import { readBody } from '../http/read-body.js';
 import { RefusedError } from '../http/refused-error.js';
 import { onlyValue, originOf, queryOf, wantsPage } from '../http/request-facts.js';
 import { chooseReturnUrl, safeReturnUrl } from '../http/return-url.js';
-import { mayBeTopLevelNavigation, provesSameOrigin } from '../http/same-origin.js';
+import { provesSameOrigin } from '../http/same-origin.js';
 import { authorizationParameters } from '../oidc/authorization-parameters.js';
 import type { AuthorizationRequestStore } from '../oidc/authorization-request-store.js';
 import {
@@ -46,14 +46,9 @@ const maxFormBytes = 16 * 1024;
  */
 export function login(options: LoginOptions): RequestHandler<{ idp?: string }> {
   return async (request, response) => {
-    const origin = originOf(request);
-    // HEAD too: a mail scanner that looks at links is nobody who logs in.
-    if (request.method !== 'GET' || !mayBeTopLevelNavigation(origin)) {
-      throw new RefusedError('not_a_navigation');
-    }
     const query = queryOf(request);
     const idp = idpOf(options, request.params.idp ?? onlyValue(query, 'idp'));
-    if (options.confirmCrossSite && origin.secFetchSite === 'cross-site') {
+    if (options.confirmCrossSite && originOf(request).secFetchSite === 'cross-site') {
       response.type('html').send(confirmLoginPage(ownStart(idp.id, query, options.publicOrigin)));
       return;
     }
@@ -65,11 +60,9 @@ export function login(options: LoginOptions): RequestHandler<{ idp?: string }> {
 /** `POST /auth/signin`: the same from a form of ours; a form of another site gets the button. */
 export function signin(options: LoginOptions): RequestHandler {
   return async (request, response) => {
-    const origin = originOf(request);
-    if (!mayBeTopLevelNavigation(origin)) throw new RefusedError('not_a_navigation');
     const query = await formOrQuery(request);
     const idp = idpOf(options, onlyValue(query, 'idp'));
-    if (!provesSameOrigin(origin, options.publicOrigin)) {
+    if (!provesSameOrigin(originOf(request), options.publicOrigin)) {
       if (!wantsPage(request)) throw new RefusedError('no_csrf_proof');
       response.type('html').send(confirmLoginPage(ownStart(idp.id, query, options.publicOrigin)));
       return;
