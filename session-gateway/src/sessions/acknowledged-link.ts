@@ -16,6 +16,8 @@ export class NotAcknowledgedError extends Error {
 
 export interface AcknowledgedLinkOptions {
   readonly config: RedisConfig;
+  /** Asked before every connect, where secrets come from files; `config` if left out. */
+  readonly current?: () => RedisConfig;
   /** The ordinary connection, for its slot map. */
   readonly redis: RedisConnection;
   readonly acks: number;
@@ -162,9 +164,10 @@ export class AcknowledgedLink implements WriteLink {
   }
 
   async #open(primary: string): Promise<Link> {
-    const { config, timeout } = this.#options;
+    const { config, current = () => config, timeout } = this.#options;
+    const now = current();
     const redis = openRedisOnce(
-      config.mode === 'cluster' ? { ...config, nodes: [nodeOf(primary)] } : config,
+      now.mode === 'cluster' ? { ...now, nodes: [nodeOf(primary)] } : now,
       // Longer than WAIT, or the client would cut off what the server is about to say.
       { command: 2 * timeout + 500, connect: 2000 },
     );
