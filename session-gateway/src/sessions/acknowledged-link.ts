@@ -164,10 +164,10 @@ export class AcknowledgedLink implements WriteLink {
   }
 
   async #open(primary: string): Promise<Link> {
-    const { config: initial, current = () => initial, timeout } = this.#options;
-    const config = current();
+    const { config, current = () => config, timeout } = this.#options;
+    const now = current();
     const redis = openRedisOnce(
-      config.mode === 'cluster' ? { ...config, nodes: [nodeOf(primary)] } : config,
+      now.mode === 'cluster' ? { ...now, nodes: [nodeOf(primary)] } : now,
       // Longer than WAIT, or the client would cut off what the server is about to say.
       { command: 2 * timeout + 500, connect: 2000 },
     );
