@@ -12,6 +12,7 @@ import {
   userOwner,
 } from '@sallyport/shared';
 import { AcknowledgedLink } from '../../session-gateway/src/sessions/acknowledged-link.js';
+import { sessionsOf } from '../../session-gateway/src/sessions/live-sessions.js';
 import { ownersOf } from '../../session-gateway/src/sessions/session-owners.js';
 import { aNewSession } from '../support/builders.js';
 import { dump } from '../support/redis-dump.js';
@@ -92,6 +93,19 @@ function suite(redis: () => TestRedis): void {
     await under.revocations.revokeAll(ada);
 
     expect(await alive(redis(), handles)).toEqual([]);
+  });
+
+  it('find a session that this version cannot read, although somebody looked for ghosts', async () => {
+    const handle = await under.open();
+    const { index } = ownerKeys(ada);
+    // Not so young that it may still be about to begin.
+    await under.connection.zadd(index, Math.floor(Date.now() / 1000) + 600, handle);
+    const record = gatewaySessionKey('extauthz:session:', handle);
+    await under.connection.hset(record, 'perm_version', 'of a later version');
+    expect(await sessionsOf(ada, under.index, under.store)).toEqual([]);
+
+    expect(await under.revocations.revokeAll(ada)).toMatchObject({ ended: 1 });
+    expect(await alive(redis(), [handle])).toEqual([]);
   });
 
   it('take no ghost out of an index that may be a login under way', async () => {

@@ -228,6 +228,17 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
     });
   });
 
+  describe('exists', () => {
+    it('says whether anything is there, and nothing of what it is', async () => {
+      const handle = aHandle();
+      expect(await store.exists(handle)).toBe(false);
+      await store.create(handle, aNewSession(), hour);
+      expect(await store.exists(handle)).toBe(true);
+      await store.remove(handle);
+      expect(await store.exists(handle)).toBe(false);
+    });
+  });
+
   describe('remove', () => {
     it('ends the session and says whether there was one', async () => {
       const handle = aHandle();

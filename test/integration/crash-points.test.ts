@@ -266,7 +266,7 @@ describeOnRedis(
         expect(reached).toBeGreaterThan(chosen.length * 0.7);
         expect(wrong.slice(from)).toEqual([]);
       },
-      isLong ? 900_000 : 120_000,
+      isLong ? 900_000 : 300_000,
     );
   },
   { appendOnly: true },

@@ -8,7 +8,7 @@ import { freePort } from '@sallyport/demo/free-port';
 import { answersOk } from '@sallyport/demo/readiness';
 import { startCrashSwitch, type CrashSwitch } from './crash-switch.js';
 import { gatewayBinary, gatewayEnv, type GatewayStack } from './gateway.js';
-import { answerJson, ordinaryGrants } from './permission-service.js';
+import { answerJson, ordinaryGrants, type TestPermissionService } from './permission-service.js';
 import { users, type TestRedis } from './redis.js';
 
 /** A gateway that is there to be killed. */
@@ -24,11 +24,19 @@ export class Victims {
   readonly #redis: TestRedis;
   readonly #stack: GatewayStack;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #permissions: TestPermissionService['answer'];
   readonly #idle = new Set<string>();
   #next: Promise<Victim> | undefined;
   #current: CrashSwitch | undefined;
 
-  constructor(redis: TestRedis, stack: GatewayStack, env: Readonly<Record<string, string>>) {
+  /** @param permissions what the permission service answers */
+  constructor(
+    redis: TestRedis,
+    stack: GatewayStack,
+    env: Readonly<Record<string, string>>,
+    permissions: TestPermissionService['answer'] = answerJson(200, ordinaryGrants),
+  ) {
+    this.#permissions = permissions;
     this.#redis = redis;
     this.#stack = stack;
     this.#env = env;
@@ -74,7 +82,7 @@ export class Victims {
   }
 
   #watchPermissions(request: IncomingMessage, response: ServerResponse): void {
-    const answer = () => answerJson(200, ordinaryGrants)(request, response);
+    const answer = () => this.#permissions(request, response);
     if (!this.#watch('permission-service', response, answer)) answer();
   }
 

@@ -9,11 +9,15 @@ export interface LiveSession {
 
 const chunk = 100;
 
-/** The living sessions of an owner. Ghosts are taken out of its index, never counted (ATTACKS 11). */
+/**
+ * The living sessions of an owner. Ghosts are taken out of its index, never counted (ATTACKS 11). A
+ * ghost has no records: one whose records this version cannot read may be alive for the reader, and
+ * no revocation would find it any more.
+ */
 export async function sessionsOf(
   owner: SessionOwner,
   index: SessionIndex,
-  store: Pick<SessionStore, 'find'>,
+  store: Pick<SessionStore, 'exists' | 'find'>,
 ): Promise<LiveSession[]> {
   const entries = await index.page(owner, 0, -1);
   const live: LiveSession[] = [];
@@ -23,7 +27,7 @@ export async function sessionsOf(
       entries.slice(at, at + chunk).map(async ({ handle, settled }) => {
         const session = await store.find(handle);
         if (session !== undefined) live.push({ handle, session });
-        else if (settled) ghosts.push(handle);
+        else if (settled && !(await store.exists(handle))) ghosts.push(handle);
       }),
     );
   }

@@ -48,6 +48,10 @@ export class MemorySessionStore implements SessionStore {
     return Promise.resolve(structuredClone(this.#alive(handle)));
   }
 
+  exists(handle: SessionHandle): Promise<boolean> {
+    return Promise.resolve(this.#alive(handle) !== undefined);
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- a rejection, never a throw
   async update(
     handle: SessionHandle,

@@ -79,6 +79,10 @@ export class RedisSessionStore implements SessionStore {
     return this.#judge((await script.find.run(this.#redis, this.#keys(handle), [])) as FindAnswer);
   }
 
+  async exists(handle: SessionHandle): Promise<boolean> {
+    return (await this.#redis.exists(...this.#keys(handle))) > 0;
+  }
+
   #judge(answer: FindAnswer): StoredSession | undefined {
     if (answer[0] === 'absent') return undefined;
     if (answer[0] !== 'alive') return this.#refuse(answer[0]);

@@ -121,6 +121,11 @@ export interface SessionStore {
   ): Promise<StoredSession>;
   /** The session, if both its records are alive. Never slides. */
   find(handle: SessionHandle): Promise<StoredSession | undefined>;
+  /**
+   * Whether anything at all is kept of it, readable or not. What {@link find} does not understand may
+   * still let somebody in.
+   */
+  exists(handle: SessionHandle): Promise<boolean>;
   update(handle: SessionHandle, update: SessionUpdate): Promise<UpdateOutcome>;
   /**
    * Moves the idle deadline to min(min(usedAt, now) + idle, absolute); never shortens it (ATTACKS 17).

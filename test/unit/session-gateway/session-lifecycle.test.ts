@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { newSessionId, sessionHandle } from '@sallyport/shared';
+import { newSessionId, sessionHandle, userOwner, type SessionHandle } from '@sallyport/shared';
 import { TokenCipher } from '../../../session-gateway/src/oidc/token-cipher.js';
 import { Sealer } from '../../../session-gateway/src/sealing/sealer.js';
 import { MemorySessionIndex } from '../../../session-gateway/src/sessions/memory-session-index.js';
@@ -11,10 +11,13 @@ import { aNewSession } from '../../support/builders.js';
 const { profile, grants } = aNewSession();
 const login = { profile, tokens: { accessToken: 'a', idToken: 'i', refreshToken: 'r' } };
 
-function aLifecycle(store = new MemorySessionStore(), ring = aRing()) {
+function aLifecycle(
+  store = new MemorySessionStore(),
+  ring = aRing(),
+  index = new MemorySessionIndex(),
+) {
   const lifetimes = { idleSeconds: 1800, absoluteSeconds: 43_200 };
   const cipher = new TokenCipher(new Sealer(ring));
-  const index = new MemorySessionIndex();
   return new SessionLifecycle({ store, index, cipher, keyForm: 'hashed', lifetimes, limit: 10 });
 }
 const aRing = () => [{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }];
@@ -63,6 +66,30 @@ describe('SessionLifecycle', () => {
     expect(created).toHaveLength(1);
     for (const handle of created) expect(await store.find(handle as typeof old)).toBeUndefined();
   });
+
+  it.each(['before', 'after'])(
+    'begins nothing for a user who is revoked just %s the session is written',
+    async (moment) => {
+      const store = new MemorySessionStore();
+      const index = new MemorySessionIndex();
+      const created: SessionHandle[] = [];
+      const revoking = Object.assign(Object.create(store) as MemorySessionStore, {
+        create: async (...args: Parameters<MemorySessionStore['create']>) => {
+          created.push(args[0]);
+          if (moment === 'before') index.revoke(userOwner(grants.userId), 5);
+          const session = await store.create(...args);
+          if (moment === 'after') index.revoke(userOwner(grants.userId), 5);
+          return session;
+        },
+        remove: (handle: SessionHandle) => store.remove(handle),
+      });
+      const opening = aLifecycle(revoking, aRing(), index).open(login, grants, 4, []);
+
+      await expect(opening).rejects.toMatchObject({ code: 'login_revoked' });
+      expect(created).toHaveLength(1);
+      for (const handle of created) expect(await store.find(handle)).toBeUndefined();
+    },
+  );
 
   it('closes a session whose tokens no key of the ring opens', async () => {
     const store = new MemorySessionStore();

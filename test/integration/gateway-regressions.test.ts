@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createLogger, createRedis } from '@sallyport/shared/runtime';
+import { exchange } from '@sallyport/demo/web-client/exchange';
+import express from 'express';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { newSessionId, sessionHandle, type SessionId } from '@sallyport/shared';
+import { rateLimit } from '../../session-gateway/src/http/rate-limit.js';
+import { BrowserJar, setCookies } from '../support/browser-jar.js';
+import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
+import { describeOnRedis, users } from '../support/redis.js';
+
+const host = 'localhost';
+
+/** Past vulnerabilities and holes of the design that only the gateway can have; rows of docs/regressions.md. */
+describeOnRedis(
+  '6.2',
+  'past vulnerabilities of session gateways',
+  (redis) => {
+    let stack: GatewayStack;
+    const admin = () => redis().admins[0];
+    beforeAll(async () => {
+      stack = await startGatewayStack(redis());
+    });
+    afterAll(() => stack.close());
+    const userWith = (value: string) =>
+      exchange(`${stack.origin}/user`, { headers: [['Cookie', `__Host-session=${value}`]] });
+
+    it('reg-9: a login begun is good for ten minutes, and what is sealed for one use is none for another', async () => {
+      const browser = new BrowserJar();
+      const callback = await stack.beginLogin(browser);
+      const [transaction = ''] = (await admin()?.keys('gateway:login:*')) ?? [];
+      expect(await admin()?.pttl(transaction)).toBeGreaterThan(0);
+      expect(await admin()?.pttl(transaction)).toBeLessThanOrEqual(600_000);
+      await admin()?.pexpire(transaction, 1);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const late = await browser.visit(callback, { site: 'cross-site' });
+      expect(setCookies(late)).toEqual([]);
+
+      await stack.login(browser);
+      const reference = browser.cookies.get(host, '__Host-sref') ?? '';
+      expect(reference).not.toBe('');
+      expect((await userWith(reference)).status).toBeGreaterThanOrEqual(400);
+      const bearer = await exchange(`${stack.origin}/user`, {
+        headers: [['Cookie', `__Host-sref=${reference}`]],
+      });
+      expect(bearer.status).toBe(401);
+    });
+
+    it('reg-24: after a logout the cookie that somebody kept is worth nothing', async () => {
+      const browser = await stack.login();
+      const kept = browser.cookies.get(host, '__Host-session') ?? '';
+      expect((await userWith(kept)).status).toBe(200);
+      await browser.visit(`${stack.origin}/logout`);
+      expect((await userWith(kept)).status).toBe(401);
+      const handle = sessionHandle(kept as SessionId, 'hashed');
+      expect(await admin()?.keys(`*${handle}*`)).toEqual([]);
+    });
+
+    it.each(['post_logout_redirect_uri', 'returnTo', 'returnUrl', 'redirect_uri', 'state'])(
+      'reg-40: %s of the query decides nothing about where a logout leads',
+      async (name) => {
+        const browser = await stack.login();
+        const answer = await browser.visit(
+          `${stack.origin}/logout?${name}=${encodeURIComponent('https://evil.example/')}`,
+        );
+        expect(answer.status).toBe(303);
+        const url = new URL(String(answer.headers.location));
+        expect(url.origin).toBe(stack.idp.issuer);
+        expect(url.searchParams.get('post_logout_redirect_uri')).toBe(`${stack.origin}/`);
+        expect(url.href).not.toContain('evil.example');
+      },
+    );
+
+    it('keeps what a stranger writes into an address out of its metrics (ATTACKS 33)', async () => {
+      for (let at = 0; at < 50; at += 1) {
+        await exchange(`${stack.origin}/oauth2/authorization/stranger-${String(at)}`);
+        await exchange(`${stack.origin}/login/oauth2/code/stranger-${String(at)}?state=x`);
+        await exchange(`${stack.origin}/stranger-${String(at)}`, { method: 'PROPFIND' });
+      }
+      const { text } = await exchange(`${stack.managementOrigin}/metrics`);
+      expect(text).toContain('gateway_');
+      expect(text).not.toMatch(/stranger|PROPFIND/);
+    });
+
+    it('limits from the moment Redis is there, although it was asked before (ATTACKS 35)', async () => {
+      const connection = createRedis(
+        redis().config(users.writer),
+        { command: 5_000, connect: 5_000 },
+        createLogger({ name: 'test', level: 'silent' }),
+      );
+      const handle = sessionHandle(newSessionId(), 'hashed');
+      const app = express();
+      app.use(
+        rateLimit({
+          redis: connection,
+          prefix: 'gateway:rl:refresh:',
+          perMinute: 3,
+          keyOf: () => handle,
+          whenRedisFails: 'pass',
+        }),
+      );
+      app.use((_request, response) => void response.end('passed'));
+      const refused: express.ErrorRequestHandler = (_error, _request, response, next) => {
+        if (response.headersSent) next();
+        else response.status(429).end();
+      };
+      app.use(refused);
+      const server = createServer(app);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const ask = async () => (await exchange(`http://127.0.0.1:${String(port)}/`)).status;
+      try {
+        expect(await ask()).toBe(200);
+        await connection.connect();
+        expect([await ask(), await ask(), await ask(), await ask()]).toEqual([200, 200, 200, 429]);
+      } finally {
+        connection.disconnect();
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
+    });
+  },
+  { appendOnly: true },
+);

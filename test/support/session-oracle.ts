@@ -1,0 +1,222 @@
+import type { SessionId } from '@sallyport/shared';
+
+/** What a check saw: who was let in with which version of their roles, or that nobody was. */
+export interface Seen {
+  readonly allowed: boolean;
+  readonly userId?: string;
+  readonly roles?: readonly string[];
+  readonly permissions?: readonly string[];
+}
+
+interface Life {
+  readonly id: SessionId;
+  readonly userId: string;
+  /** The step before which its login was begun, and the one at which its cookie was there. */
+  readonly loginBegan: number;
+  readonly born: number;
+  readonly bornAt: number;
+  lastUseAt: number;
+  /** Until when it must live, unless something ends it. */
+  deadline: number;
+  /** From this step on nobody may be let in by it. */
+  overFrom: number;
+  overBecause: string;
+  /** Something may have ended it: nothing says that it must live. */
+  mayBeOver: boolean;
+  isDamaged: boolean;
+}
+
+interface RoleVersion {
+  readonly number: number;
+  replacedAt: number;
+}
+
+const never = Number.POSITIVE_INFINITY;
+const absoluteSeconds = 43_200;
+const idleSeconds = 1800;
+/** How old roles may be at most (DESIGN §4), and how far apart a schedule's looks at them are. */
+const staleSeconds = 900 + 180;
+
+/**
+ * What sessions there are and who may be let in, as a plain map that knows nothing of how it is done.
+ * It hears of everything before it is asked for and after it is answered, in order; whatever it cannot
+ * be sure of it lets pass. Times are in seconds of the schedule.
+ */
+export class SessionOracle {
+  readonly wrong: string[] = [];
+  readonly #lives = new Map<SessionId, Life>();
+  readonly #versions = new Map<string, RoleVersion[]>();
+  readonly #pushed = new Map<string, { number: number; step: number }[]>();
+  readonly #revocations: { userId: string; began: number; ended: number }[] = [];
+  #step = 0;
+  /** Allows that were judged. */
+  allows = 0;
+  denials = 0;
+
+  /** The order of things. */
+  next(): number {
+    this.#step += 1;
+    return this.#step;
+  }
+
+  ids(): SessionId[] {
+    return [...this.#lives.keys()];
+  }
+
+  /** Those of which nobody has said that they are over. */
+  living(): SessionId[] {
+    return [...this.#lives.values()]
+      .filter(({ overFrom }) => overFrom === never)
+      .map(({ id }) => id);
+  }
+
+  userOf(id: SessionId): string {
+    return this.#lives.get(id)?.userId ?? '';
+  }
+
+  /** A cookie was handed out. */
+  born(id: SessionId, userId: string, loginBegan: number, at: number, presented: string[]): void {
+    if (this.#lives.has(id) || presented.includes(id)) this.wrong.push(`I7 an id came twice`);
+    const life: Life = {
+      ...{ id, userId, loginBegan, born: this.next(), bornAt: at, lastUseAt: at },
+      ...{
+        deadline: at + idleSeconds,
+        overFrom: never,
+        overBecause: '',
+        mayBeOver: false,
+        isDamaged: false,
+      },
+    };
+    this.#lives.set(id, life);
+    for (const { userId: of, began, ended } of this.#revocations) {
+      if (of !== userId || ended < loginBegan) continue;
+      life.mayBeOver = true;
+      if (loginBegan < began && ended < never) this.#over(life, ended, 'I5 revoked');
+    }
+  }
+
+  used(id: SessionId, at: number, deadline?: number): void {
+    const life = this.#lives.get(id);
+    if (life === undefined) return;
+    life.lastUseAt = Math.max(life.lastUseAt, at);
+    if (deadline !== undefined) life.deadline = Math.max(life.deadline, deadline);
+  }
+
+  /** Somebody began to end it. */
+  ending(id: SessionId | undefined): void {
+    const life = id === undefined ? undefined : this.#lives.get(id);
+    if (life !== undefined) life.mayBeOver = true;
+  }
+
+  /** The gateway cannot read it any more, and says that there is none; extauthz can. */
+  damaged(id: SessionId): void {
+    this.ending(id);
+    const life = this.#lives.get(id);
+    if (life !== undefined) life.isDamaged = true;
+  }
+
+  /** What the gateway says of it at an ordinary request. */
+  denied(id: SessionId, because: string): void {
+    this.ending(id);
+    if (this.#lives.get(id)?.isDamaged !== true) this.over(id, because);
+  }
+
+  /** It was said that it is over. */
+  over(id: SessionId | undefined, because: string): void {
+    const life = id === undefined ? undefined : this.#lives.get(id);
+    if (life !== undefined) this.#over(life, this.next(), because);
+  }
+
+  /** Nothing is sure any more but what must never happen. */
+  doubtAll(): void {
+    for (const life of this.#lives.values()) life.mayBeOver = true;
+  }
+
+  revoking(userId: string): { answered: () => void } {
+    const revocation = { userId, began: this.next(), ended: never };
+    this.#revocations.push(revocation);
+    for (const life of this.#lives.values()) if (life.userId === userId) life.mayBeOver = true;
+    return {
+      answered: () => {
+        revocation.ended = this.next();
+        for (const life of this.#lives.values()) {
+          if (life.userId === userId && life.loginBegan < revocation.began) {
+            this.#over(life, revocation.ended, 'I5 revoked');
+          }
+        }
+      },
+    };
+  }
+
+  /** @returns the number of the user's new roles */
+  newRoles(userId: string, at: number): number {
+    const versions = this.#versionsOf(userId);
+    const last = versions.at(-1);
+    if (last !== undefined) last.replacedAt = at;
+    versions.push({ number: versions.length, replacedAt: never });
+    return versions.length - 1;
+  }
+
+  rolesOf(userId: string): number {
+    return this.#versionsOf(userId).length - 1;
+  }
+
+  /** They are in force for every session. */
+  pushed(userId: string, number: number): void {
+    const list = this.#pushed.get(userId) ?? [];
+    list.push({ number, step: this.next() });
+    this.#pushed.set(userId, list);
+  }
+
+  /** @param began the step before the check was sent */
+  judge(id: SessionId, began: number, at: number, seen: Seen): void {
+    const life = this.#lives.get(id);
+    if (life === undefined) {
+      if (seen.allowed) this.wrong.push('I1 somebody was let in without a session');
+      return;
+    }
+    if (!seen.allowed) {
+      this.denials += 1;
+      if (!life.mayBeOver && life.overFrom === never && at < life.deadline - 2) {
+        this.wrong.push(`a live session was denied (born ${life.bornAt}, now ${at})`);
+      }
+      this.#over(life, this.next(), 'I1 was denied before');
+      return;
+    }
+    this.allows += 1;
+    if (began > life.overFrom)
+      this.wrong.push(`I1 allowed, although it is over: ${life.overBecause}`);
+    if (at > life.lastUseAt + idleSeconds + 2) this.wrong.push('I1 allowed beyond its idle end');
+    if (at > life.bornAt + absoluteSeconds + 2)
+      this.wrong.push('I1 allowed beyond its absolute end');
+    // Nobody can give it new roles; it can only be ended.
+    if (!life.isDamaged) this.#judgeRoles(life, began, at, seen);
+  }
+
+  #judgeRoles(life: Life, began: number, at: number, seen: Seen): void {
+    const text = [...(seen.roles ?? []), ...(seen.permissions ?? [])].join(' ');
+    const [, user, role, permission] = /^(\S+)\.r(\d+) \1\.p(\d+)$/.exec(text) ?? [];
+    if (seen.userId !== life.userId || user !== life.userId || role !== permission) {
+      this.wrong.push(`I2 a mix: ${life.userId} was let in as ${String(seen.userId)} ${text}`);
+      return;
+    }
+    const number = Number(role);
+    const replacedAt = this.#versionsOf(life.userId)[number]?.replacedAt ?? 0;
+    if (replacedAt < at - staleSeconds) {
+      this.wrong.push(`I2 roles that were replaced ${at - replacedAt} s ago`);
+    }
+    const pushes = this.#pushed.get(life.userId) ?? [];
+    const latest = pushes.filter(({ step }) => step < began).at(-1)?.number ?? 0;
+    if (number < latest) this.wrong.push(`I2 roles ${number} after ${latest} were pushed`);
+  }
+
+  #over(life: Life, from: number, because: string): void {
+    if (from < life.overFrom) Object.assign(life, { overFrom: from, overBecause: because });
+  }
+
+  #versionsOf(userId: string): RoleVersion[] {
+    const versions = this.#versions.get(userId) ?? [{ number: 0, replacedAt: never }];
+    this.#versions.set(userId, versions);
+    return versions;
+  }
+}
