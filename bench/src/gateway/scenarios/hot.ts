@@ -10,7 +10,7 @@ import { connections, gatewayTiming, noopName, noopVariant, variantOf } from '..
 
 const sessions = 1_000;
 /** More than all rounds can use: each slides once. */
-const idleSessions = { quick: 30_000, full: 150_000 };
+const idleSessions = { quick: 20_000, full: 150_000 };
 /** Past half of the idle time: the next use moves the deadline. */
 const longUnused = 1_000;
 

@@ -14,7 +14,7 @@ import {
 import { gatewayTiming, noopName, noopVariant, variantOf } from '../variants.js';
 
 /** Before that the compiler is still at it. */
-const warmUpLogins = { quick: 500, full: 2_000 };
+const warmUpLogins = { quick: 300, full: 2_000 };
 
 export const login: Scenario = {
   name: 'gateway-login',
@@ -28,7 +28,7 @@ export const login: Scenario = {
     const noop = await noopVariant(bench, peers);
     const timing: Timing = {
       ...gatewayTiming(settings),
-      ...(settings.quick ? { roundMs: 1_500 } : {}),
+      ...(settings.quick ? { roundMs: 1_000 } : {}),
       warmUpMs: 120_000,
       warmUpChecks: settings.quick ? warmUpLogins.quick : warmUpLogins.full,
     };

@@ -8,7 +8,7 @@ import { gatewayApplication, gatewayLogin, newSealKeys, startGateway } from '../
 import { gatewayTiming, noopName, noopVariant, variantOf } from '../variants.js';
 
 /** Logged in first; each is refreshed once per round. */
-const sessions = { quick: 300, full: 2_000 };
+const sessions = { quick: 200, full: 2_000 };
 
 export const refresh: Scenario = {
   name: 'gateway-refresh',
