@@ -96,7 +96,7 @@ function assemble(config: Config, logger: Logger): Parameters<typeof runUntilSig
     lifetimes: config.lifetimes,
     limit: config.sessionLimit,
     permFreshSeconds: config.refresh.permFreshSeconds,
-    noteInUse: (handle) => upkeep.noteInUse(handle),
+    noteInUse: (handle, session) => upkeep.noteInUse(handle, session),
   });
   const given = { config, registry, logger, redis, store, sessions, cipher, clock };
   const {

@@ -51,3 +51,8 @@ export function gatewayTiming({ quick }: Settings): Timing {
     ? { rounds: 3, roundMs: 700, warmUpMs: 3_000, warmUpChecks: 5_000 }
     : { rounds: 9, roundMs: 4_000, warmUpMs: 15_000, warmUpChecks: 60_000 };
 }
+
+/** What {@link gatewayTiming} came to: the settings of a run are those of the other suite. */
+export function timingNote(name: string, { rounds, roundMs, warmUpChecks }: Timing): string {
+  return `${name}: ${rounds} rounds of ${roundMs} ms, warmed up with at most ${warmUpChecks ?? 0} requests each`;
+}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '@sallyport/shared';
 import { isLoopback } from '@sallyport/shared/runtime';
 import type { JWTVerifyGetKey } from 'jose';
@@ -54,7 +55,8 @@ export class IdentityProvider {
       response_type: 'code',
       state,
       nonce: request.nonce,
-      code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
+      // RFC 7636 §4.2. Not openid-client's: WebCrypto makes a job for another thread of it.
+      code_challenge: createHash('sha256').update(request.codeVerifier).digest('base64url'),
       code_challenge_method: 'S256',
     });
     return url.href;

@@ -1,4 +1,5 @@
 import { outboundCall, type OutboundAnswer } from '../http/outbound-call.js';
+import { wholeResponse } from '../http/whole-response.js';
 import { IdentityProviderError } from './identity-provider-error.js';
 
 /** A discovery document, a key set or a UserInfo answer is far below this. */
@@ -14,11 +15,7 @@ type LooseRequestInit = { [Key in keyof RequestInit]?: RequestInit[Key] | undefi
 export async function idpFetch(url: string, init: LooseRequestInit): Promise<Response> {
   const { status, statusText, rawHeaders, body } = await answerOf(url, init);
   if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
-  return new Response(body.byteLength === 0 ? null : new Uint8Array(body), {
-    status,
-    statusText,
-    headers: pairsOf(rawHeaders),
-  });
+  return wholeResponse(body, { status, statusText, headers: pairsOf(rawHeaders) });
 }
 
 async function answerOf(url: string, init: LooseRequestInit): Promise<OutboundAnswer> {

@@ -5,7 +5,7 @@ import type { Scenario } from '../../scenario.js';
 import { startPeers } from '../load/peers-process.js';
 import { gatewayApplication, startGateway } from '../parts.js';
 import { seedPairs } from '../seeding.js';
-import { connections, gatewayTiming, variantOf } from '../variants.js';
+import { connections, gatewayTiming, timingNote, variantOf } from '../variants.js';
 
 const sizes = [1_000, 100_000] as const;
 

@@ -6,7 +6,14 @@ import { startPeers } from '../load/peers-process.js';
 import type { GetWork } from '../load/work.js';
 import { gatewayApplication, startGateway } from '../parts.js';
 import { seedPairs } from '../seeding.js';
-import { connections, gatewayTiming, noopName, noopVariant, variantOf } from '../variants.js';
+import {
+  connections,
+  gatewayTiming,
+  noopName,
+  noopVariant,
+  timingNote,
+  variantOf,
+} from '../variants.js';
 
 const sessions = 1_000;
 /** More than all rounds can use: each slides once. */
@@ -68,6 +75,7 @@ export const hot: Scenario = {
     return {
       tables: [{ title: hot.about, rows }],
       notes: [
+        timingNote(hot.name, gatewayTiming(settings)),
         `gateway-hot: ${slid} sessions slid for ${judged} measured heartbeats that had to (and ` +
           'those of the warm-up); no key opens the seeded tokens',
       ],

@@ -5,7 +5,7 @@ import type { Scenario } from '../../scenario.js';
 import { startPeers } from '../load/peers-process.js';
 import type { RedisAccess } from '../load/work.js';
 import { gatewayApplication, gatewayLogin, newSealKeys, startGateway } from '../parts.js';
-import { gatewayTiming, noopName, noopVariant, variantOf } from '../variants.js';
+import { gatewayTiming, noopName, noopVariant, timingNote, variantOf } from '../variants.js';
 
 /** Logged in first; each is refreshed once per round. */
 const sessions = { quick: 200, full: 2_000 };
