@@ -50,7 +50,7 @@ export const growth: Scenario = {
     const names = [nameOf(sizes[1]), nameOf(sizes[0])] as const;
     return {
       tables: [{ title: growth.about, rows }],
-      notes: [],
+      notes: [timingNote(growth.name, { ...timing, rounds })],
       goals: [pairedRatio('gateway-heartbeat-100000', rows, 'sum', names, 1.1)],
     };
   },

@@ -73,11 +73,10 @@ export const refresh: Scenario = {
     );
     return {
       tables: [{ title: refresh.about, rows }],
-      notes: settings.quick
-        ? [
-            `gateway-refresh: --quick refreshes ${count} sessions a round, which warms up too little`,
-          ]
-        : [],
+      notes: [
+        `${timingNote(refresh.name, gatewayTiming(settings))}; ${count} refreshes a round`,
+        ...(settings.quick ? ['gateway-refresh: for --quick that is too few to warm up'] : []),
+      ],
       goals: [
         pairedRatio(
           'gateway-refresh-worker',
