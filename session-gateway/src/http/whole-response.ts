@@ -1,6 +1,6 @@
 /**
  * A fetch answer whose body has already been read. The platform's Response turns bytes into a stream
- * and back, which costs half as much as the call itself; this one keeps them. Whatever reads a body
+ * and back, which costs a third of the call itself; this one keeps them. Whatever reads a body
  * is answered from the bytes, as often as it is asked; forms, which nobody answers in, are not.
  */
 export function wholeResponse(bytes: Buffer, init: ResponseInit): Response {
