@@ -143,7 +143,7 @@ function assemble(
     lifetimes: config.lifetimes,
     limit: config.sessionLimit,
     permFreshSeconds: config.refresh.permFreshSeconds,
-    noteInUse: (handle) => upkeep.noteInUse(handle),
+    noteInUse: (handle, session) => upkeep.noteInUse(handle, session),
     ended: ended.byLifecycle,
   });
   const given = { config, registry, logger, audit, redis, store, sessions, cipher, clock, due };

@@ -48,6 +48,11 @@ export async function noopVariant(bench: Workbench, peers: Peers): Promise<Varia
 /** At least five paired rounds; in the short form three, and too short to be more than a look. */
 export function gatewayTiming({ quick }: Settings): Timing {
   return quick
-    ? { rounds: 3, roundMs: 800, warmUpMs: 4_000, warmUpChecks: 8_000 }
+    ? { rounds: 3, roundMs: 700, warmUpMs: 3_000, warmUpChecks: 5_000 }
     : { rounds: 9, roundMs: 4_000, warmUpMs: 15_000, warmUpChecks: 60_000 };
+}
+
+/** What {@link gatewayTiming} came to: the settings of a run are those of the other suite. */
+export function timingNote(name: string, { rounds, roundMs, warmUpChecks }: Timing): string {
+  return `${name}: ${rounds} rounds of ${roundMs} ms, warmed up with at most ${warmUpChecks ?? 0} requests each`;
 }

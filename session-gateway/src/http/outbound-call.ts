@@ -36,8 +36,8 @@ const agents = {
 
 /**
  * One call to the provider or the permission service, its whole answer, no redirect followed. On
- * node:http: the built-in fetch, with its web streams, takes four times the CPU, and a login calls
- * three times (docs/performance.md).
+ * node:http: the built-in fetch, with its web streams, takes three to four times the CPU, and a
+ * login calls three times (docs/performance.md).
  * @throws BodyTooLargeError beyond `limit` bytes; the signal's reason; Node's error of the connection
  */
 export function outboundCall(

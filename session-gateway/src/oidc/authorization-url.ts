@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as client from 'openid-client';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { named } from './client-authentication.js';
@@ -64,7 +65,8 @@ async function parametersOf(
     response_type: 'code',
     state,
     nonce: request.nonce,
-    code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
+    // RFC 7636 §4.2. Not openid-client's: WebCrypto makes a job for another thread of it.
+    code_challenge: createHash('sha256').update(request.codeVerifier).digest('base64url'),
     code_challenge_method: 'S256',
     ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
     // The code is worth nothing without the session's key (RFC 9449 §10).

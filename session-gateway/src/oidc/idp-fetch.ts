@@ -1,6 +1,7 @@
 import { timed, type ObserveCall } from '../call-metrics.js';
 import { correlationHeaders } from '../correlation.js';
 import { outboundCall, type OutboundAnswer } from '../http/outbound-call.js';
+import { wholeResponse } from '../http/whole-response.js';
 import { IdentityProviderError } from './identity-provider-error.js';
 
 /** A discovery document, a key set or a UserInfo answer is far below this. */
@@ -23,11 +24,7 @@ export function idpFetch(observe?: ObserveCall): IdpFetch {
 async function ask(url: string, init: LooseRequestInit): Promise<Response> {
   const { status, statusText, rawHeaders, body } = await answerOf(url, init);
   if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
-  return new Response(body.byteLength === 0 ? null : new Uint8Array(body), {
-    status,
-    statusText,
-    headers: pairsOf(rawHeaders),
-  });
+  return wholeResponse(body, { status, statusText, headers: pairsOf(rawHeaders) });
 }
 
 async function answerOf(url: string, init: LooseRequestInit): Promise<OutboundAnswer> {

@@ -34,7 +34,7 @@ export interface SessionLifecycleOptions {
   /** How long the first permissions may be used without asking again; 900 s if left out. */
   readonly permFreshSeconds?: number;
   /** Told of every session that began, so that it is kept fresh. */
-  readonly noteInUse?: (handle: SessionHandle) => Promise<void>;
+  readonly noteInUse?: (handle: SessionHandle, session: StoredSession) => Promise<void>;
   /** Told of every session that ended here; must not throw. */
   readonly ended?: (session: EndedSession, how: SessionEnd) => void;
 }
@@ -116,9 +116,10 @@ export class SessionLifecycle {
     const enter = async () => {
       if (!(await orUnavailable(index.enter(owners, handle, seq)))) throw new LoginRevokedError();
     };
+    let stored: StoredSession;
     try {
       await enter();
-      await orUnavailable(store.create(handle, session, lifetimes));
+      stored = await orUnavailable(store.create(handle, session, lifetimes));
       await enter();
       for (const old of new Set(replaced)) await this.#end(old, 'replaced');
       await orUnavailable(index.leave(owners, replaced));
@@ -129,7 +130,7 @@ export class SessionLifecycle {
       throw error;
     }
     // A note that is lost is made again when the session is used.
-    await noteInUse?.(handle).catch(() => undefined);
+    await noteInUse?.(handle, stored).catch(() => undefined);
     return { id, handle };
   }
 

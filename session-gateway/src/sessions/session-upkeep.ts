@@ -67,8 +67,8 @@ export class SessionUpkeep {
   }
 
   /** Notes a session that is in use, so that some replica comes back to it without a browser. */
-  async noteInUse(handle: SessionHandle): Promise<void> {
-    const session = await this.#options.store.find(handle);
+  async noteInUse(handle: SessionHandle, seen?: StoredSession): Promise<void> {
+    const session = seen ?? (await this.#options.store.find(handle));
     if (session === undefined) return;
     await this.#options.due.planIfNone(handle, this.#nextAt(handle, session));
   }

@@ -23,6 +23,7 @@ export interface Provider {
   readonly refreshes: number;
   /** Token requests refused so far, with the reasons: a benchmark has none. */
   readonly refusals: Readonly<Record<string, number>>;
+  close(): Promise<void>;
 }
 
 interface Code {
@@ -132,6 +133,11 @@ export async function startProvider(
       return refreshes;
     },
     refusals,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
 

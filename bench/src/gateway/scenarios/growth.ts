@@ -5,7 +5,7 @@ import type { Scenario } from '../../scenario.js';
 import { startPeers } from '../load/peers-process.js';
 import { gatewayApplication, startGateway } from '../parts.js';
 import { seedPairs } from '../seeding.js';
-import { connections, gatewayTiming, variantOf } from '../variants.js';
+import { connections, gatewayTiming, timingNote, variantOf } from '../variants.js';
 
 const sizes = [1_000, 100_000] as const;
 
@@ -50,7 +50,7 @@ export const growth: Scenario = {
     const names = [nameOf(sizes[1]), nameOf(sizes[0])] as const;
     return {
       tables: [{ title: growth.about, rows }],
-      notes: [],
+      notes: [timingNote(growth.name, { ...timing, rounds })],
       goals: [pairedRatio('gateway-heartbeat-100000', rows, 'sum', names, 1.1)],
     };
   },

@@ -11,10 +11,10 @@ import {
   startGateway,
   startOidcApplication,
 } from '../parts.js';
-import { gatewayTiming, noopName, noopVariant, variantOf } from '../variants.js';
+import { gatewayTiming, noopName, noopVariant, timingNote, variantOf } from '../variants.js';
 
 /** Before that the compiler is still at it. */
-const warmUpLogins = { quick: 500, full: 2_000 };
+const warmUpLogins = { quick: 300, full: 2_000 };
 
 export const login: Scenario = {
   name: 'gateway-login',
@@ -28,7 +28,7 @@ export const login: Scenario = {
     const noop = await noopVariant(bench, peers);
     const timing: Timing = {
       ...gatewayTiming(settings),
-      ...(settings.quick ? { roundMs: 1_500 } : {}),
+      ...(settings.quick ? { roundMs: 1_000 } : {}),
       warmUpMs: 120_000,
       warmUpChecks: settings.quick ? warmUpLogins.quick : warmUpLogins.full,
     };
@@ -53,9 +53,10 @@ export const login: Scenario = {
     );
     return {
       tables: [{ title: login.about, rows }],
-      notes: settings.quick
-        ? [`gateway-login: --quick warms up with ${warmUpLogins.quick} logins, which is too few`]
-        : [],
+      notes: [
+        timingNote(login.name, timing),
+        ...(settings.quick ? ['gateway-login: for --quick that is too few to warm up'] : []),
+      ],
       goals: [
         pairedRatio(
           'gateway-login-to-oidc',

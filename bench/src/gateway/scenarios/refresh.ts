@@ -5,10 +5,10 @@ import type { Scenario } from '../../scenario.js';
 import { startPeers } from '../load/peers-process.js';
 import type { RedisAccess } from '../load/work.js';
 import { gatewayApplication, gatewayLogin, newSealKeys, startGateway } from '../parts.js';
-import { gatewayTiming, noopName, noopVariant, variantOf } from '../variants.js';
+import { gatewayTiming, noopName, noopVariant, timingNote, variantOf } from '../variants.js';
 
 /** Logged in first; each is refreshed once per round. */
-const sessions = { quick: 300, full: 2_000 };
+const sessions = { quick: 200, full: 2_000 };
 
 export const refresh: Scenario = {
   name: 'gateway-refresh',
@@ -73,11 +73,10 @@ export const refresh: Scenario = {
     );
     return {
       tables: [{ title: refresh.about, rows }],
-      notes: settings.quick
-        ? [
-            `gateway-refresh: --quick refreshes ${count} sessions a round, which warms up too little`,
-          ]
-        : [],
+      notes: [
+        `${timingNote(refresh.name, gatewayTiming(settings))}; ${count} refreshes a round`,
+        ...(settings.quick ? ['gateway-refresh: for --quick that is too few to warm up'] : []),
+      ],
       goals: [
         pairedRatio(
           'gateway-refresh-worker',
