@@ -118,7 +118,12 @@ describe('a failover under load', () => {
     reportFigure({ name: `${name}-resurrected`, value: resurrected, goal: { atMost: 0 } });
     for (const kind of recovers) {
       const value = Math.max(0, (running.firstSuccess(kind, promoted) ?? Infinity) - promoted);
-      reportFigure({ name: `${name}-recovery-${kind}`, value, goal: { atMost: 1_000 }, unit: 'ms' });
+      reportFigure({
+        name: `${name}-recovery-${kind}`,
+        value,
+        goal: { atMost: 1_000 },
+        unit: 'ms',
+      });
     }
   }
 
