@@ -44,6 +44,7 @@ export function commonValues(
     ...(value.IDP_ID_TOKEN_ALGORITHM === undefined
       ? {}
       : { idTokenAlgorithm: value.IDP_ID_TOKEN_ALGORITHM }),
+    ...(value.IDP_AUDIENCE === undefined ? {} : { audience: value.IDP_AUDIENCE }),
     ...(value.IDP_MAX_AGE_SECONDS === undefined ? {} : { maxAge: value.IDP_MAX_AGE_SECONDS }),
     ...(value.IDP_LOGOUT_URL_TEMPLATE === undefined
       ? {}

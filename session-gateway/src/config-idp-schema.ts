@@ -43,6 +43,9 @@ export function idpRules(devInsecure: boolean) {
         /^(?=(?:.* )?openid(?: |$))[\x21-\x7e]+(?: [\x21-\x7e]+)*$/,
         'must be scopes with single spaces between them, openid among them.',
       ),
+    audience: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 characters without spaces.'),
     callbackPath: z.enum(callbackPaths, { error: `must be ${callbackPaths.join(', ')}.` }),
     logoutReturnTo: text('', secureUrl),
     logoutUrlTemplate: text('', secureUrl),
@@ -72,6 +75,7 @@ export function registrationsFileSchema(devInsecure: boolean) {
       privateKeyAlgorithm: rules.algorithm.optional(),
       idTokenAlgorithm: rules.idTokenAlgorithm.optional(),
       scopes: rules.scopes.optional(),
+      audience: rules.audience.optional(),
       maxAgeSeconds: z
         .int('must be a whole number of seconds.')
         .min(0, 'must be 0 or more seconds.')

@@ -23,6 +23,7 @@ export function idpVariables(given: {
     IDP_PRIVATE_KEY_ALGORITHM: rules.algorithm.optional(),
     IDP_ID_TOKEN_ALGORITHM: rules.idTokenAlgorithm.optional(),
     IDP_SCOPES: rules.scopes.default('openid profile email offline_access'),
+    IDP_AUDIENCE: rules.audience.optional(),
     IDP_MAX_AGE_SECONDS: z
       .string()
       .regex(/^[0-9]{1,8}$/, 'must be a whole number of seconds, 0 to 31536000.')

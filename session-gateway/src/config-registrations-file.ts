@@ -76,6 +76,7 @@ function draftOf(
     clientAuthentication: registration.clientAuthentication,
     idTokenAlgorithm: registration.idTokenAlgorithm,
     scopes: registration.scopes,
+    audience: registration.audience,
     maxAge: registration.maxAgeSeconds,
     par: registration.par,
     jar: registration.jar,

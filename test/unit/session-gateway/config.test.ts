@@ -66,7 +66,7 @@ describe('loadConfig', () => {
           id: 'idp',
           scopes: 'openid profile email offline_access',
           logoutReturnTo: 'https://app.acme.test/',
-          callbackPath: '/login/oauth2/code/idp',
+          callbackPath: '/login/oauth2/code/{idp}',
         },
       ],
     });
