@@ -1,14 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createLogger, createRedis } from '@sallyport/shared/runtime';
 import { exchange } from '@sallyport/demo/web-client/exchange';
-import express from 'express';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { newSessionId, sessionHandle, type SessionId } from '@sallyport/shared';
-import { rateLimit } from '../../session-gateway/src/http/rate-limit.js';
+import { sessionHandle, type SessionId } from '@sallyport/shared';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
-import { describeOnRedis, users } from '../support/redis.js';
+import { describeOnRedis } from '../support/redis.js';
 
 const host = 'localhost';
 
@@ -81,44 +76,6 @@ describeOnRedis(
       const { text } = await exchange(`${stack.managementOrigin}/metrics`);
       expect(text).toContain('gateway_');
       expect(text).not.toMatch(/stranger|PROPFIND/);
-    });
-
-    it('limits from the moment Redis is there, although it was asked before (ATTACKS 35)', async () => {
-      const connection = createRedis(
-        redis().config(users.writer),
-        { command: 5_000, connect: 5_000 },
-        createLogger({ name: 'test', level: 'silent' }),
-      );
-      const handle = sessionHandle(newSessionId(), 'hashed');
-      const app = express();
-      app.use(
-        rateLimit({
-          redis: connection,
-          prefix: 'gateway:rl:refresh:',
-          perMinute: 3,
-          keyOf: () => handle,
-          whenRedisFails: 'pass',
-        }),
-      );
-      app.use((_request, response) => void response.end('passed'));
-      const refused: express.ErrorRequestHandler = (_error, _request, response, next) => {
-        if (response.headersSent) next();
-        else response.status(429).end();
-      };
-      app.use(refused);
-      const server = createServer(app);
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const { port } = server.address() as AddressInfo;
-      const ask = async () => (await exchange(`http://127.0.0.1:${String(port)}/`)).status;
-      try {
-        expect(await ask()).toBe(200);
-        await connection.connect();
-        expect([await ask(), await ask(), await ask(), await ask()]).toEqual([200, 200, 200, 429]);
-      } finally {
-        connection.disconnect();
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      }
     });
   },
   { appendOnly: true },

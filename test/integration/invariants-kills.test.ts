@@ -86,7 +86,9 @@ describeOnRedis(
         if (id === undefined) return;
         // Two logins at once may have met the other's person there.
         const user = await exchange(`${stack.origin}/user`, cookie(id));
-        const { userId = person } = JSON.parse(user.text) as { userId?: string };
+        const { sub: userId } = JSON.parse(user.text) as { sub?: string };
+        // Ended already, or nobody can say whose it is: then nothing can be said of it later either.
+        if (userId === undefined) return;
         oracle.born(id, userId, loginBegan, now(), held === undefined ? [] : [held]);
         oracle.ending(id);
         oracle.over(held, 'a login replaced it');

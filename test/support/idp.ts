@@ -51,7 +51,8 @@ export async function startIdp(options: {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   // Under jest it makes objects of another realm, which the provider does not take for plain ones.
-  globalThis.structuredClone = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+  globalThis.structuredClone = <T>(value: T): T =>
+    value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
   const { Provider: OidcProvider } = await import('oidc-provider');
   const settings = configuration(options);
   let key = newKey(1);

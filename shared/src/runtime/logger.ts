@@ -59,11 +59,23 @@ export function linesOfOneTurn(sink: DestinationStream): DestinationStream {
     pending = '';
     if (text !== '') sink.write(text);
   };
-  process.on('exit', flush);
+  flushAtExit(flush);
   return {
     write: (line) => {
       if (pending === '') setImmediate(flush);
       pending += line;
     },
   };
+}
+
+const flushes: (() => void)[] = [];
+
+/** One listener for all loggers of a process. */
+function flushAtExit(flush: () => void): void {
+  if (flushes.length === 0) {
+    process.on('exit', () => {
+      for (const each of flushes) each();
+    });
+  }
+  flushes.push(flush);
 }
