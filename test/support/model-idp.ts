@@ -52,9 +52,12 @@ export class ModelIdp {
       refreshToken,
       expiresAt: Math.floor(Date.now() / 1000) + this.seconds,
     });
-    const provider = {
+    // All of it: a method that the gateway's class gains must come here too, or this does not compile.
+    const provider: { [Member in keyof IdentityProvider]: unknown } = {
       id: 'idp',
-      isIssuer: (issuer: string | undefined) => issuer === modelIssuer,
+      callbackPath: '/login/oauth2/code/idp',
+      isAddressed: ({ iss }: { iss: string }) => iss === modelIssuer,
+      newProofKey: () => Promise.resolve({}),
       prepare: () => Promise.resolve(),
       begin: (_: unknown, state: string) =>
         Promise.resolve(`${modelIssuer}/auth?state=${encodeURIComponent(state)}`),
