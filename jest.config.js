@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /**
  * One jest project per kind of test. ESM throughout: run through `npm run jest`, which passes
  * --experimental-vm-modules (jest 30 on Node 20 cannot require() ESM packages).
@@ -26,6 +28,8 @@ export default {
   projects: ['unit', 'contract', 'integration', 'e2e'].map(project),
   // Read from the root only: jest ignores it inside a project.
   testTimeout: 60_000,
+  // Most suites wait for processes of their own: even two cores have room for two of them.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   coverageProvider: 'v8',
   collectCoverageFrom: ['{shared,extauthz,session-gateway}/src/**/*.ts'],
   reporters: ['default', '<rootDir>/test/support/suite-times.js'],

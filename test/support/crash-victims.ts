@@ -132,6 +132,10 @@ export class Victims {
       isReady: async () =>
         (await answersOk(`${origin}/actuator/health`)) &&
         readFileSync(logFile, 'utf8').includes('identity provider: ready'),
+    }).catch(async (error: unknown) => {
+      // Or its listener would keep the test's process from ending.
+      await crash.close();
+      throw error;
     });
     return {
       origin,
