@@ -202,7 +202,7 @@ describe('extauthz, both transports', () => {
     await checkHttp(rig.service.httpPort, [cookie(id)], '/api/x?code=canary-query');
     const log = () => readFileSync(rig.service.child.logFile, 'utf8');
     await until(() => log().includes('"path":"/api/x"'));
-    expect(log()).toContain('"reason":"unknown_session"');
+    await until(() => log().includes('"reason":"unknown_session"'));
     expect(log()).not.toContain(id);
     expect(log()).not.toContain('canary-query');
   });

@@ -11,6 +11,7 @@ import { answerText } from '../support/permission-service.js';
 import { records } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
 import { postRefresh, sessionOf } from '../support/replicas.js';
+import { until } from '../support/until.js';
 
 const only = (...ids: string[]) => clientKinds().filter(({ id }) => ids.includes(id));
 
@@ -193,7 +194,7 @@ describeOnRedis(
       const browser = new BrowserJar();
       const answer = await finish(browser, await callbackOf(browser, 'basic'));
       expect(answer.headers.location).toContain('/login?error=auth_failed');
-      expect(stack.log()).toContain('too_large');
+      await until(() => stack.log().includes('too_large'));
     });
   },
   { appendOnly: true },

@@ -4,6 +4,7 @@ import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { answerJson, answerText, ordinaryGrants } from '../support/permission-service.js';
 import { records } from '../support/redis-dump.js';
 import { describeOnRedis } from '../support/redis.js';
+import { until } from '../support/until.js';
 
 const idValue = '[A-Za-z0-9_-]{43}';
 const hostAttributes = 'Path=/; Secure; HttpOnly; SameSite=';
@@ -282,7 +283,7 @@ describeOnRedis(
         expect(page.headers.location).toContain('/login?error=auth_failed');
         expect(json.status).toBe(401);
         expect(JSON.parse(json.text)).toMatchObject({ status: 401, reason: 'login_denied' });
-        expect(stack.log()).toContain('access_denied');
+        await until(() => stack.log().includes('access_denied'));
       });
 
       it('lets two tabs finish in either order; the last one owns the session, the first ends', async () => {
@@ -413,7 +414,7 @@ describeOnRedis(
         const answer = await browser.visit(await stack.beginLogin(browser), { site: 'cross-site' });
 
         expect(answer.headers.location).toContain('/login?error=auth_failed');
-        expect(stack.log()).toContain('too_large');
+        await until(() => stack.log().includes('too_large'));
       });
     });
   },

@@ -91,7 +91,7 @@ function suite(redis: () => TestRedis): void {
     expect([...statuses.keys()].filter((status) => status !== 200 && status !== 503)).toEqual([]);
     expect(stack.gateway.pid).toBe(pid);
     expect(await mayLogIn()).toBe(true);
-    expect(stack.log()).toContain('redis: the credential has changed');
+    await until(() => stack.log().includes('redis: the credential has changed'));
     expect(stack.log()).not.toContain('rotated');
   });
 

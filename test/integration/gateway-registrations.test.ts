@@ -148,7 +148,7 @@ describeOnRedis(
       const answer = await browser.visit(callback, { site: 'cross-site' });
       stack.idp.intercept = () => false;
       expect(answer.headers.location).toContain('/login?error=auth_failed');
-      expect(stack.log()).toContain('not_dpop_bound');
+      await until(() => stack.log().includes('not_dpop_bound'));
       expect(await records(redis())).toEqual([]);
     });
 
