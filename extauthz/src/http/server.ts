@@ -1,6 +1,5 @@
 import {
   createServer as createPlainServer,
-  type IncomingMessage,
   type Server,
   type ServerOptions,
   type ServerResponse,
@@ -14,7 +13,7 @@ import type { Certificates } from '../certificates.js';
 import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
 import { requestFacts, type RequestFacts } from '../request-facts.js';
-import { inboundHeaders } from './inbound-headers.js';
+import { CheckRequest } from './check-request.js';
 import { writeAllow, writeDenial } from './response.js';
 
 export interface HttpCheckServer extends Unit {
@@ -31,7 +30,8 @@ export interface HttpCheckOptions {
   readonly isDraining: () => boolean;
 }
 
-const serverOptions: ServerOptions = {
+const serverOptions: ServerOptions<typeof CheckRequest> = {
+  IncomingMessage: CheckRequest,
   // Above Envoy's 32 KiB and what it adds: this server never refuses what Envoy let in.
   maxHeaderSize: 65_536,
   // Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed.
@@ -79,7 +79,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
 
 function createServer(
   certificates: Certificates | undefined,
-  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  handler: (request: CheckRequest, response: ServerResponse) => void,
 ): Server {
   if (certificates === undefined) return createPlainServer(serverOptions, handler);
   const { mutual } = certificates;
@@ -99,11 +99,7 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(cut);
 }
 
-function handle(
-  options: HttpCheckOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+function handle(options: HttpCheckOptions, request: CheckRequest, response: ServerResponse): void {
   const arrived = performance.now();
   const { admit, answers, events } = options;
   try {
@@ -111,7 +107,7 @@ function handle(
     const facts = requestFacts(
       request.method ?? '',
       request.url ?? '',
-      inboundHeaders(request.rawHeaders),
+      request.decisive,
       answers.cookieName,
     );
     const decision = admit(facts, arrived);
