@@ -1,7 +1,8 @@
+import type { RequestListener } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { Clock } from '@sallyport/shared';
 import type { Health } from '@sallyport/shared/runtime';
-import express, { type Express } from 'express';
+import express, { type RequestHandler } from 'express';
 import type { Events } from './events.js';
 import { correlate } from './http/correlate.js';
 import { errorHandler, notFound } from './http/error-handler.js';
@@ -9,8 +10,10 @@ import type { Limits } from './http/limits.js';
 import { onlyNavigations } from './http/only-navigations.js';
 import { clearCookiesPath } from './http/pages.js';
 import { requestLog } from './http/request-log.js';
-import { securityHeaders } from './http/security-headers.js';
+import { securityHeaderPairs, securityHeaders } from './http/security-headers.js';
+import { sendJson } from './http/send-json.js';
 import type { SessionCookies } from './http/session-cookies.js';
+import { sessionReads, takeOver, type SessionRead } from './http/session-reads.js';
 import type { AuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { PermissionClient } from './permissions/permission-client.js';
@@ -56,8 +59,10 @@ export interface AppParts {
 }
 
 /** The gateway's HTTP face, in the order a request meets it. */
-export function createApp(parts: AppParts): Express {
+export function createApp(parts: AppParts): RequestListener {
   const app = express();
+  const headers = securityHeaderPairs(parts);
+  const reads = readsOf(parts);
   app.disable('x-powered-by');
   app.disable('etag');
   // Nothing is decided by an address or a forwarded scheme: PUBLIC_ORIGIN is a setting.
@@ -69,7 +74,8 @@ export function createApp(parts: AppParts): Express {
 
   app.use(correlate);
   app.use(requestLog(parts.events));
-  app.use(securityHeaders(parts));
+  app.use(securityHeaders(headers));
+  app.use(takeOver);
   app.get('/actuator/health', health(parts.health));
   // Before any look at a cookie: the caller is the provider.
   app.post('/auth/backchannel-logout', backchannelLogout(parts));
@@ -77,9 +83,7 @@ export function createApp(parts: AppParts): Express {
   app.get(clearCookiesPath, offerClearCookies());
   app.post(clearCookiesPath, clearCookies(parts));
   app.use(parts.cookies.refuseTwo());
-  // What every open tab asks all the time stands first: a request passes all routes before its own.
-  app.get('/auth/v1/session', heartbeat(parts));
-  for (const path of ['/user', '/auth/v1/user']) app.get(path, user(parts));
+  for (const [path, read] of reads) app.get(path, answering(read));
   const { limits } = parts;
   // One by one: a metric's label is the path of the route.
   for (const path of ['/oauth2/authorization/:idp', '/auth/login']) {
@@ -99,5 +103,17 @@ export function createApp(parts: AppParts): Express {
   }
   app.use(notFound);
   app.use(errorHandler(parts.events));
-  return app;
+  return sessionReads({ reads, events: parts.events, headers, app });
+}
+
+function readsOf(parts: AppParts): ReadonlyMap<string, SessionRead> {
+  return new Map([
+    ['/auth/v1/session', heartbeat(parts)],
+    ['/user', user(parts)],
+    ['/auth/v1/user', user(parts)],
+  ]);
+}
+
+function answering(read: SessionRead): RequestHandler {
+  return async (request, response) => sendJson(response, await read(request));
 }

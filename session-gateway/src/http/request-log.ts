@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import { underThisCorrelation } from '../correlation.js';
 import type { Events } from '../events.js';
@@ -8,17 +9,38 @@ import type { Events } from '../events.js';
  */
 export function requestLog(events: Pick<Events, 'answered'>): RequestHandler {
   return (request, response, next) => {
-    const arrived = performance.now();
-    const answered = underThisCorrelation(() => {
-      events.answered({
-        method: request.method,
-        route: (request.route as { path?: string } | undefined)?.path ?? 'none',
-        status: response.writableFinished ? response.statusCode : 499,
-        seconds: (performance.now() - arrived) / 1000,
-        reason: response.locals['reason'] as string | undefined,
-      });
+    logAnswer(events, {
+      method: request.method,
+      route: () => (request.route as { path?: string } | undefined)?.path ?? 'none',
+      response,
+      arrived: performance.now(),
+      reason: () => response.locals['reason'] as string | undefined,
     });
-    response.once('close', answered);
     next();
   };
+}
+
+/** Says so once the answer is over, under the correlation of now. */
+export function logAnswer(
+  events: Pick<Events, 'answered'>,
+  what: {
+    readonly method: string;
+    readonly route: () => string;
+    readonly response: ServerResponse;
+    /** By performance.now(). */
+    readonly arrived: number;
+    readonly reason?: () => string | undefined;
+  },
+): void {
+  const { method, route, response, arrived, reason } = what;
+  const answered = underThisCorrelation(() => {
+    events.answered({
+      method,
+      route: route(),
+      status: response.writableFinished ? response.statusCode : 499,
+      seconds: (performance.now() - arrived) / 1000,
+      reason: reason?.(),
+    });
+  });
+  response.once('close', answered);
 }

@@ -1,15 +1,17 @@
 import type { RequestHandler } from 'express';
 import { styleSource } from './pages.js';
 
+export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+
 /**
- * Headers of every answer, set once: helmet's defaults are for sites with content, ours have none.
+ * Headers of every answer, made once: helmet's defaults are for sites with content, ours have none.
  * No upgrade-insecure-requests: on an http origin (the demo) it would break our own form.
  */
-export function securityHeaders(options: {
+export function securityHeaderPairs(options: {
   publicOrigin: string;
   idpOrigins: readonly string[];
-}): RequestHandler {
-  const headers: Record<string, string> = {
+}): HeaderPairs {
+  return Object.entries({
     'Cache-Control': 'no-store',
     'Content-Security-Policy': [
       "default-src 'none'",
@@ -27,8 +29,10 @@ export function securityHeaders(options: {
     ...(options.publicOrigin.startsWith('https:')
       ? { 'Strict-Transport-Security': 'max-age=31536000' }
       : {}),
-  };
-  const pairs = Object.entries(headers);
+  });
+}
+
+export function securityHeaders(pairs: HeaderPairs): RequestHandler {
   return (_request, response, next) => {
     // Not response.set: it looks at every name and value again, for every request.
     for (const [name, value] of pairs) response.setHeader(name, value);

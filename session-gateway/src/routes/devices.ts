@@ -10,7 +10,7 @@ import type { LiveSession } from '../sessions/live-sessions.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.js';
 
 export interface DevicesOptions {
-  readonly sessions: Pick<SessionLifecycle, 'find' | 'handleOf' | 'close' | 'allOf'>;
+  readonly sessions: Pick<SessionLifecycle, 'look' | 'handleOf' | 'close' | 'allOf'>;
   readonly deviceRef: DeviceRef;
   readonly cookies: SessionCookies;
   readonly publicOrigin: string;
@@ -59,7 +59,7 @@ async function ownSessions(
   request: Pick<Request, 'headers'>,
 ): Promise<{ current: SessionHandle; sessions: LiveSession[] }> {
   const id = cookies.idOf(request);
-  const session = id === undefined ? undefined : await sessions.find(id);
+  const session = id === undefined ? undefined : await sessions.look(id);
   if (id === undefined || session === undefined) throw new RefusedError('no_session');
   return {
     current: sessions.handleOf(id),

@@ -1,7 +1,6 @@
-import type { RequestHandler } from 'express';
 import { RefusedError } from '../http/refused-error.js';
-import { sendJson } from '../http/send-json.js';
 import type { SessionCookies } from '../http/session-cookies.js';
+import type { SessionRead } from '../http/session-reads.js';
 import type { SessionUse, Used } from '../sessions/session-use.js';
 
 export interface HeartbeatOptions {
@@ -10,13 +9,13 @@ export interface HeartbeatOptions {
 }
 
 /** `GET /auth/v1/session`: whoever asks is there, so the session slides; 401 when there is none. */
-export function heartbeat({ use, cookies }: HeartbeatOptions): RequestHandler {
-  return async (request, response) => {
+export function heartbeat({ use, cookies }: HeartbeatOptions): SessionRead {
+  return async (request) => {
     // An image on a foreign page must not keep anybody logged in (TRUST §7).
     if (request.headers['sec-fetch-site'] === 'cross-site') throw new RefusedError('cross_site');
     const id = cookies.idOf(request);
     if (id === undefined) throw new RefusedError('no_session');
-    sendJson(response, aliveAnswer(await use.heartbeat(id)));
+    return aliveAnswer(await use.heartbeat(id));
   };
 }
 

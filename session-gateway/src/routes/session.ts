@@ -8,7 +8,7 @@ import type { UserOptions } from './user.js';
 export function session({ sessions, cookies }: UserOptions): RequestHandler {
   return async (request, response) => {
     const id = cookies.idOf(request);
-    const found = id === undefined ? undefined : await sessions.find(id);
+    const found = id === undefined ? undefined : await sessions.look(id);
     if (found === undefined) {
       response.json({});
       return;

@@ -1,5 +1,4 @@
-import { encodeSession, sessionKinds } from '@sallyport/shared';
-import { z } from 'zod';
+import { encodeSession } from '@sallyport/shared';
 import type { NewSession, StoredSession } from './session-store.js';
 
 /**
@@ -75,51 +74,6 @@ export function withoutUndefined<T extends object>(fields: T): WithoutUndefined<
   return Object.fromEntries(entries) as WithoutUndefined<T>;
 }
 
-const text = z.string().min(1);
-const optionalText = z.string().optional();
-const whole = z
-  .string()
-  .regex(/^(?:0|[1-9][0-9]{0,15})$/)
-  .transform(Number);
-// Empty: taken back (an update cannot take a field away).
-const optionalWhole = whole.or(z.literal('').transform(() => undefined)).optional();
-const names = z
-  .string()
-  .regex(/^[A-Za-z0-9._:,-]*$/)
-  .transform((joined) => (joined === '' ? [] : joined.split(',')));
-const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-
-const record = z.object({
-  sub: text,
-  iss: text,
-  idp: text,
-  sid: optionalText,
-  email: optionalText,
-  email_verified: flag.optional(),
-  name: optionalText,
-  picture: optionalText,
-  acr: optionalText,
-  auth_time: whole.optional(),
-  user_id: text,
-  roles: names,
-  permissions: names,
-  kind: z.enum(sessionKinds),
-  tokens: z.string(),
-  token_expires_at: optionalWhole,
-  token_version: whole,
-  perm_version: whole,
-  perm_fresh_until: whole,
-  seq: whole,
-  device_hint: optionalText,
-  ip_prefix: optionalText,
-  created_at: whole,
-  last_accessed_at: whole,
-  expires_at: whole,
-  absolute_expires_at: whole,
-  tokens_at: optionalWhole,
-  cap_at: optionalWhole,
-});
-
 /** What the store keeps of a new session, once it has set the times. */
 export function newlyStored(
   session: NewSession,
@@ -134,53 +88,5 @@ export function newlyStored(
     lastAccessedAt: times.createdAt,
     tokenVersion: firstVersion,
     permVersion: firstVersion,
-  };
-}
-
-export type DecodedRecord =
-  | { readonly outcome: 'found'; readonly session: StoredSession }
-  | { readonly outcome: 'corrupt'; readonly field: string };
-
-/** Reads the answer of HGETALL. Total: whatever stands there, it does not throw. */
-export function decodeGatewayRecord(fields: Pairs): DecodedRecord {
-  const result = record.safeParse(fields);
-  if (!result.success) {
-    return { outcome: 'corrupt', field: String(result.error.issues[0]?.path[0] ?? 'record') };
-  }
-  const found = result.data;
-  return {
-    outcome: 'found',
-    session: {
-      profile: withoutUndefined({
-        sub: found.sub,
-        iss: found.iss,
-        idp: found.idp,
-        sid: found.sid,
-        email: found.email,
-        emailVerified: found.email_verified,
-        name: found.name,
-        picture: found.picture,
-        acr: found.acr,
-        authTime: found.auth_time,
-      }),
-      grants: { userId: found.user_id, roles: found.roles, permissions: found.permissions },
-      kind: found.kind,
-      sealedTokens: found.tokens,
-      seq: found.seq,
-      ...withoutUndefined({
-        tokenExpiresAt: found.token_expires_at,
-        deviceHint: found.device_hint,
-        ipPrefix: found.ip_prefix,
-        tokensAt: found.tokens_at,
-        cappedAt: found.cap_at,
-      }),
-      createdAt: found.created_at,
-      lastAccessedAt: found.last_accessed_at,
-      expiresAt: found.expires_at,
-      absoluteExpiresAt: found.absolute_expires_at,
-      tokenVersion: found.token_version,
-      permVersion: found.perm_version,
-      permFreshUntil: found.perm_fresh_until,
-    },
   };
 }

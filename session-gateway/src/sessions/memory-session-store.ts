@@ -11,6 +11,7 @@ import {
   type SessionLifetimes,
   type SessionStore,
   type SessionUpdate,
+  type SessionView,
   type StoredSession,
   type UpdateOutcome,
 } from './session-store.js';
@@ -46,6 +47,12 @@ export class MemorySessionStore implements SessionStore {
 
   find(handle: SessionHandle): Promise<StoredSession | undefined> {
     return Promise.resolve(structuredClone(this.#alive(handle)));
+  }
+
+  async look(handle: SessionHandle): Promise<SessionView | undefined> {
+    const session = await this.find(handle);
+    if (session !== undefined) Reflect.deleteProperty(session, 'sealedTokens');
+    return session;
   }
 
   exists(handle: SessionHandle): Promise<boolean> {

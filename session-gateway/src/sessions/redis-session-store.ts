@@ -1,7 +1,7 @@
 import { checkNames, gatewaySessionKey, sessionKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
+import { decodeRecord, decodeView, type DecodedRecord } from './gateway-record-decoding.js';
 import {
-  decodeGatewayRecord,
   defaultPermFreshSeconds,
   encodeGatewayRecord,
   encodeReaderRecord,
@@ -14,6 +14,7 @@ import {
   type SessionLifetimes,
   type SessionStore,
   type SessionUpdate,
+  type SessionView,
   type StoredSession,
   type UpdateOutcome,
 } from './session-store.js';
@@ -31,6 +32,7 @@ export interface RedisSessionStoreOptions {
 const script = {
   create: new LuaScript('pair', 'create'),
   find: new LuaScript('pair', 'find'),
+  look: new LuaScript('pair', 'look'),
   update: new LuaScript('pair', 'update'),
   slide: new LuaScript('pair', 'deadline', 'slide'),
   cap: new LuaScript('pair', 'deadline', 'cap'),
@@ -76,23 +78,27 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async find(handle: SessionHandle): Promise<StoredSession | undefined> {
-    return this.#judge((await script.find.run(this.#redis, this.#keys(handle), [])) as FindAnswer);
+    const answer = await script.find.run(this.#redis, this.#keys(handle), []);
+    return this.#judge(answer as Answer<string[]>, decodeRecord);
+  }
+
+  async look(handle: SessionHandle): Promise<SessionView | undefined> {
+    const answer = await script.look.run(this.#redis, this.#keys(handle), []);
+    return this.#judge(answer as Answer<(string | null)[]>, decodeView);
   }
 
   async exists(handle: SessionHandle): Promise<boolean> {
     return (await this.#redis.exists(...this.#keys(handle))) > 0;
   }
 
-  #judge(answer: FindAnswer): StoredSession | undefined {
-    if (answer[0] === 'absent') return undefined;
-    if (answer[0] !== 'alive') return this.#refuse(answer[0]);
-    const [, now, readerExpiresAt, pairs] = answer;
-    const record = decodeGatewayRecord(fromPairs(pairs));
-    if (record.outcome === 'corrupt') return this.#refuse(record.field);
-    const { session } = record;
-    if (String(session.expiresAt) !== readerExpiresAt) return this.#refuse('unequal');
-    if (session.expiresAt <= Number(now)) return this.#refuse('overdue');
-    return session;
+  #judge<C, T extends SessionView>(
+    answer: Answer<C>,
+    decode: (content: C) => DecodedRecord<T>,
+  ): T | undefined {
+    const judged = judge(answer, decode);
+    if (typeof judged !== 'string') return judged;
+    this.#onCorrupt(judged);
+    return undefined;
   }
 
   async update(handle: SessionHandle, update: SessionUpdate): Promise<UpdateOutcome> {
@@ -154,26 +160,30 @@ export class RedisSessionStore implements SessionStore {
 
   async take(handle: SessionHandle): Promise<StoredSession | undefined> {
     const [answer] = await this.#link.write([script.take.write(this.#keys(handle), [])]);
-    return this.#judge(answer as FindAnswer);
+    return this.#judge(answer as Answer<string[]>, decodeRecord);
   }
 
   #keys(handle: SessionHandle): [string, string] {
     return [sessionKey(this.#prefix, handle), gatewaySessionKey(this.#prefix, handle)];
   }
+}
 
-  #refuse(reason: string): StoredSession | undefined {
-    this.#onCorrupt(reason);
-    return undefined;
-  }
+/** The session, nothing where there is none, or why what is there is no session. */
+function judge<C, T extends SessionView>(
+  answer: Answer<C>,
+  decode: (content: C) => DecodedRecord<T>,
+): T | string | undefined {
+  if (answer[0] === 'absent') return undefined;
+  if (answer[0] !== 'alive') return answer[0];
+  const [, now, readerExpiresAt, content] = answer;
+  const record = decode(content);
+  if (record.outcome === 'corrupt') return record.field;
+  const { session } = record;
+  if (String(session.expiresAt) !== readerExpiresAt) return 'unequal';
+  return session.expiresAt <= Number(now) ? 'overdue' : session;
 }
 
 type PartOutcome = 'stored' | 'conflict' | 'untouched';
-type FindAnswer =
+type Answer<C> =
   | readonly ['absent' | 'half' | 'immortal' | 'wrong-type']
-  | readonly ['alive', now: string, readerExpiresAt: string | null, pairs: readonly string[]];
-
-function fromPairs(flat: readonly string[]): Record<string, string> {
-  const fields = Object.create(null) as Record<string, string>;
-  for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] ?? ''] = flat[at + 1] ?? '';
-  return fields;
-}
+  | readonly ['alive', now: string, readerExpiresAt: string | null, content: C];

@@ -19,6 +19,7 @@ import type {
   NewSession,
   SessionLifetimes,
   SessionStore,
+  SessionView,
   StoredSession,
 } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
@@ -75,6 +76,12 @@ export class SessionLifecycle {
   /** The browser session behind a cookie's value, if it is alive. Never slides it. */
   async find(id: SessionId): Promise<StoredSession | undefined> {
     const session = await orUnavailable(this.#options.store.find(this.handleOf(id)));
+    return session?.kind === 'browser' ? session : undefined;
+  }
+
+  /** The same without its tokens. */
+  async look(id: SessionId): Promise<SessionView | undefined> {
+    const session = await orUnavailable(this.#options.store.look(this.handleOf(id)));
     return session?.kind === 'browser' ? session : undefined;
   }
 

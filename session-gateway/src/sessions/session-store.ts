@@ -59,6 +59,9 @@ export interface StoredSession extends Omit<NewSession, 'shareEmail' | 'permFres
   readonly cappedAt?: number;
 }
 
+/** A session without its tokens: enough for whoever asks who is logged in, and for how long. */
+export type SessionView = Omit<StoredSession, 'sealedTokens'>;
+
 export interface SessionLifetimes {
   readonly idleSeconds: number;
   readonly absoluteSeconds: number;
@@ -121,6 +124,8 @@ export interface SessionStore {
   ): Promise<StoredSession>;
   /** The session, if both its records are alive. Never slides. */
   find(handle: SessionHandle): Promise<StoredSession | undefined>;
+  /** The same without the tokens, which are most of a record: for what happens all the time. */
+  look(handle: SessionHandle): Promise<SessionView | undefined>;
   /**
    * Whether anything at all is kept of it, readable or not. What {@link find} does not understand may
    * still let somebody in.

@@ -4,7 +4,7 @@ import type { PermissionRefresh } from './permission-refresh.js';
 import type { RefreshDue } from './refresh-due.js';
 import { permissionsDueAt, tokensDueAt, type RefreshTiming } from './refresh-schedule.js';
 import type { RefreshOutcome, SessionRefresh } from './session-refresh.js';
-import type { SessionStore, StoredSession } from './session-store.js';
+import type { SessionStore, SessionView, StoredSession } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export type UpkeepOutcome =
@@ -35,7 +35,7 @@ export class SessionUpkeep {
   }
 
   /** Looks at nothing but what the caller has: a heartbeat asks this every time. */
-  isDue(handle: SessionHandle, session: StoredSession): boolean {
+  isDue(handle: SessionHandle, session: SessionView): boolean {
     return this.#nextAt(handle, session) <= this.#now();
   }
 
@@ -156,7 +156,7 @@ export class SessionUpkeep {
     }
   }
 
-  #nextAt(handle: SessionHandle, session: StoredSession): number {
+  #nextAt(handle: SessionHandle, session: SessionView): number {
     const { timing } = this.#options;
     return Math.min(
       tokensDueAt(handle, session, timing),

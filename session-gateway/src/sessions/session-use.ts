@@ -1,12 +1,12 @@
 import type { Clock, SessionId } from '@sallyport/shared';
 import type { EndedSessions, EndReason } from './ended-sessions.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
-import type { SessionStore, StoredSession } from './session-store.js';
+import type { SessionStore, SessionView } from './session-store.js';
 import type { SessionUpkeep, UpkeepOutcome } from './session-upkeep.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export interface SessionUseOptions {
-  readonly sessions: Pick<SessionLifecycle, 'find' | 'handleOf' | 'prolong'>;
+  readonly sessions: Pick<SessionLifecycle, 'find' | 'look' | 'handleOf' | 'prolong'>;
   readonly store: Pick<SessionStore, 'slide'>;
   readonly upkeep: Pick<SessionUpkeep, 'isDue' | 'attend'>;
   readonly ended: Pick<EndedSessions, 'reasonOf'>;
@@ -19,7 +19,7 @@ export interface SessionUseOptions {
 }
 
 export type Used =
-  | { readonly outcome: 'alive'; readonly session: StoredSession; readonly upkeep?: UpkeepOutcome }
+  | { readonly outcome: 'alive'; readonly session: SessionView; readonly upkeep?: UpkeepOutcome }
   /** Nobody has answered yet; what was begun goes on. */
   | { readonly outcome: 'pending' }
   | { readonly outcome: 'over'; readonly reason: EndReason | 'no_session' };
@@ -35,13 +35,10 @@ export class SessionUse {
   async heartbeat(id: SessionId): Promise<Used> {
     const { sessions, upkeep, heartbeatPatience } = this.#options;
     const handle = sessions.handleOf(id);
-    const session = await sessions.find(id);
+    const session = await sessions.look(id);
     if (session === undefined) return this.#over(id);
     if (!upkeep.isDue(handle, session)) return this.#slide(id, session);
-    const outcome = await within(
-      heartbeatPatience,
-      upkeep.attend(handle, 'request', { seen: session }),
-    );
+    const outcome = await within(heartbeatPatience, upkeep.attend(handle, 'request'));
     return this.#afterUpkeep(id, outcome);
   }
 
@@ -65,14 +62,14 @@ export class SessionUse {
 
   async #afterUpkeep(id: SessionId, upkeep: UpkeepOutcome | undefined): Promise<Used> {
     if (upkeep?.outcome === 'ended') return { outcome: 'over', reason: upkeep.reason };
-    const session = await this.#options.sessions.find(id);
+    const session = await this.#options.sessions.look(id);
     if (session === undefined) return this.#over(id);
     const used = await this.#slide(id, session);
     return used.outcome !== 'alive' || upkeep === undefined ? used : { ...used, upkeep };
   }
 
   /** In the second half of the idle time only: no write for every request. */
-  async #slide(id: SessionId, session: StoredSession): Promise<Used> {
+  async #slide(id: SessionId, session: SessionView): Promise<Used> {
     const { store, sessions, idleSeconds, clock } = this.#options;
     const { expiresAt, absoluteExpiresAt, cappedAt = absoluteExpiresAt } = session;
     const left = expiresAt - clock() / 1000;
