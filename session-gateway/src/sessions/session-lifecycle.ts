@@ -127,17 +127,18 @@ export class SessionLifecycle {
     try {
       await enter();
       stored = await orUnavailable(store.create(handle, session, lifetimes));
-      await enter();
+      // One journey to Redis for both: a size that still counts what is replaced only looks once more.
+      const [size] = await Promise.all([this.#sizeOf(session), enter()]);
       for (const old of new Set(replaced)) await this.#end(old, 'replaced');
       await orUnavailable(index.leave(owners, replaced));
-      await this.#makeRoom(session, handle);
+      if (size > this.#options.limit) await this.#makeRoom(session, handle);
     } catch (error) {
       await store.remove(handle).catch(() => undefined);
       await index.leave(owners, [handle]).catch(() => undefined);
       throw error;
     }
-    // A note that is lost is made again when the session is used.
-    await noteInUse?.(handle, stored).catch(() => undefined);
+    // Waited for by nobody: a note that is lost is made again when the session is used.
+    noteInUse?.(handle, stored).catch(() => undefined);
     return { id, handle };
   }
 
@@ -230,12 +231,18 @@ export class SessionLifecycle {
     return this.#options.permFreshSeconds ?? defaultPermFreshSeconds;
   }
 
+  /** How many entries the user's index has, ghosts too; 0 where nobody limits them. */
+  async #sizeOf(session: NewSession): Promise<number> {
+    const { index, limit } = this.#options;
+    const [user] = ownersOf(session);
+    return limit === 0 || user === undefined ? 0 : orUnavailable(index.size(user));
+  }
+
   /** Per kind, so that a machine's tokens cannot push a person's browsers out (ATTACKS 11). */
   async #makeRoom(session: NewSession, newest: SessionHandle): Promise<void> {
     const { index, limit } = this.#options;
     const [user] = ownersOf(session);
-    if (limit === 0 || user === undefined) return;
-    if ((await orUnavailable(index.size(user))) <= limit) return;
+    if (user === undefined) return;
     const others = (await this.allOf(user))
       .filter((one) => one.session.kind === session.kind && one.handle !== newest)
       .sort((one, other) => one.session.createdAt - other.session.createdAt);

@@ -83,11 +83,16 @@ export class SessionRefresh {
     // Before the token is spent: what it brings must be stored at once, not wait for this.
     const grants = await permissions.fetch(handle, session);
 
-    if (!(await sessions.stands(session))) {
+    // One journey to Redis for both. A mark on a token that is then not sent goes with the lock.
+    const [stands, isMarked] = await Promise.all([
+      sessions.stands(session),
+      orUnavailable(lock.markInFlight()),
+    ]);
+    if (!stands) {
       await sessions.close(handle);
       return { outcome: 'gone' };
     }
-    if (!(await orUnavailable(lock.markInFlight()))) return this.#resultOfOther(handle, session);
+    if (!isMarked) return this.#resultOfOther(handle, session);
     events.tokenSent(lock.isRetry);
     let fresh: TokenSet;
     try {

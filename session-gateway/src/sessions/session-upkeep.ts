@@ -135,7 +135,7 @@ export class SessionUpkeep {
   ): Promise<void> {
     const { store, due, timing } = this.#options;
     const isOver = outcome.outcome === 'gone' || outcome.outcome === 'ended';
-    const session = isOver ? undefined : await store.find(handle);
+    const session = isOver ? undefined : await store.look(handle);
     if (session === undefined) {
       await due.forget(handle);
       return;
