@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { revokeDueKey, sessionKey, userOwner } from '@sallyport/shared';
+import { ownerKeys, revokeDueKey, sessionKey, userOwner } from '@sallyport/shared';
 import { AcknowledgedLink } from '../../session-gateway/src/sessions/acknowledged-link.js';
+import type { SpentSession } from '../../session-gateway/src/oidc/token-revocations.js';
+import type { RevocationsOptions } from '../../session-gateway/src/sessions/revocations.js';
 import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
-import { alive, revocationsOn } from '../support/revocations.js';
+import { makeReplica } from '../support/replica-of.js';
+import { alive, plantSessions, revocationsOn } from '../support/revocations.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -18,13 +21,8 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
     return { one, admin };
   };
   beforeAll(async () => {
-    const primary = server(redis());
-    const { admin } = server(replica());
-    await admin.config('SET', 'masteruser', users.admin.name);
-    await admin.config('SET', 'masterauth', users.admin.password);
-    await admin.replicaof('127.0.0.1', primary.one.port);
-    await until(async () => /state=online/.test(await primary.admin.info('replication')));
-    proxy = await startTcpProxy(primary.one.port);
+    await makeReplica(redis(), replica());
+    proxy = await startTcpProxy(server(redis()).one.port);
   });
   afterEach(() => server(replica()).one.resume());
   afterAll(async () => {
@@ -32,15 +30,18 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
     await proxy.close();
   });
 
-  async function acknowledged(timeout: number) {
+  async function acknowledged(
+    timeout: number,
+    { ended, through = proxy }: { ended?: RevocationsOptions['ended']; through?: TcpProxy } = {},
+  ) {
     const config = {
       ...redis().config(users.writer),
-      nodes: [{ host: '127.0.0.1', port: proxy.port }],
+      nodes: [{ host: '127.0.0.1', port: through.port }],
     };
     const connection = await redis().connect(users.writer);
     const link = new AcknowledgedLink({ config, redis: connection, acks: 1, timeout });
     links.push(link);
-    return revocationsOn(redis(), { link });
+    return revocationsOn(redis(), { link, ended });
   }
 
   it('are done when the replica has them too', async () => {
@@ -76,6 +77,60 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
       await under.revocations.resume().catch(() => undefined);
       return false;
     });
+  });
+
+  it('are done on the primary although the replica is frozen: epoch, job, every session, and it is told', async () => {
+    const told: SpentSession[] = [];
+    const under = await acknowledged(100, { ended: (session) => told.push(session) });
+    const { admin } = server(redis());
+    const before = await under.revocations.sequence();
+    const planted = await plantSessions(admin, ada, 600, before);
+    const own = await under.open();
+    server(replica()).one.pause();
+
+    const counts: number[] = [];
+    await expect(
+      under.revocations.revokeAll(ada, (ended) => counts.push(ended)),
+    ).rejects.toMatchObject({ code: 'not_acknowledged' });
+    expect(counts).toEqual([601]);
+    expect(told.map(({ handle }) => handle)).toEqual([own]);
+    expect(await alive(redis(), [...planted, own])).toEqual([]);
+    const epoch = await admin.get(ownerKeys(ada).epoch);
+    expect(Number(epoch)).toBeGreaterThan(before);
+    expect(await admin.zrange(revokeDueKey, 0, -1)).toEqual([`user:${ada.tag}:${String(epoch)}`]);
+    // To be finished by whoever resumes it, and told only once.
+    await admin.zadd(revokeDueKey, 'XX', 0, `user:${ada.tag}:${String(epoch)}`);
+    expect(await under.revocations.resume()).toMatchObject({
+      ended: 0,
+      unconfirmed: { code: 'not_acknowledged' },
+    });
+    server(replica()).one.resume();
+    await until(async () => {
+      await admin.zadd(revokeDueKey, 'XX', 0, `user:${ada.tag}:${String(epoch)}`);
+      return (await under.revocations.resume())?.unconfirmed === undefined;
+    });
+    expect(await admin.exists(revokeDueKey)).toBe(0);
+    expect(told).toHaveLength(1);
+  });
+
+  it('leave no connection behind that nobody knows of', async () => {
+    const through = await startTcpProxy(server(redis()).one.port);
+    const under = await acknowledged(300, { through });
+    const [first, second, third] = [await under.open(), await under.open(), await under.open()];
+    server(replica()).one.pause();
+    await expect(under.store.remove(first)).rejects.toMatchObject({ code: 'not_acknowledged' });
+    const [before] = through.connections();
+    // The next one begins before the close of the last has come back.
+    const removal = under.store.remove(second);
+    await until(() => before !== undefined && !through.connections().includes(before));
+    server(replica()).one.resume();
+    await removal.catch(() => undefined);
+    await under.store.remove(third);
+
+    await until(() => through.connections().length === 1);
+    await links.at(-1)?.close();
+    await until(() => through.connections().length === 0);
+    await through.close();
   });
 
   it('are not done when the connection closes before the replicas’ word', async () => {

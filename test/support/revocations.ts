@@ -11,7 +11,10 @@ import {
 import type { Redis } from 'ioredis';
 import { RedisSessionIndex } from '../../session-gateway/src/sessions/redis-session-index.js';
 import { RedisSessionStore } from '../../session-gateway/src/sessions/redis-session-store.js';
-import { Revocations } from '../../session-gateway/src/sessions/revocations.js';
+import {
+  Revocations,
+  type RevocationsOptions,
+} from '../../session-gateway/src/sessions/revocations.js';
 import { ownersOf } from '../../session-gateway/src/sessions/session-owners.js';
 import type { NewSession } from '../../session-gateway/src/sessions/session-store.js';
 import { PlainLink, type WriteLink } from '../../session-gateway/src/sessions/write-link.js';
@@ -25,13 +28,21 @@ const prefix = defaultSessionKeyPrefix;
 /** Sessions and their revocation on one Redis, through the shipped writer user. */
 export async function revocationsOn(
   redis: TestRedis,
-  options: { user?: RedisUser; link?: WriteLink } = {},
+  options: {
+    user?: RedisUser;
+    link?: WriteLink;
+    ended?: RevocationsOptions['ended'] | undefined;
+  } = {},
 ) {
   const connection = await redis.connect(options.user ?? users.writer);
   const link = options.link ?? new PlainLink(connection);
   const index = new RedisSessionIndex(connection, absoluteSeconds);
   const store = new RedisSessionStore(connection, { prefix, link });
-  const revocations = new Revocations({ redis: connection, link, index, prefix });
+  const { ended } = options;
+  const revocations = new Revocations({
+    ...{ redis: connection, link, index, prefix },
+    ...(ended === undefined ? {} : { ended }),
+  });
   return {
     connection,
     index,

@@ -48,8 +48,9 @@ async function end(
     await orUnavailable(revocations.sweep({ owner, seq: done }));
     return;
   }
-  const { seq, ended } = await orUnavailable(revocations.revokeAll(owner));
+  const told = (ended: number): void =>
+    events.revoked({ kind: owner.kind, cause: 'back_channel', ended, idp });
+  const { seq } = await orUnavailable(revocations.revokeAll(owner, told));
   // The sessions are gone: that this cannot be noted down must not make the provider ask again.
   await logoutTokens.record(iss, jti, seq).catch(() => undefined);
-  events.revoked({ kind: owner.kind, cause: 'back_channel', ended, idp });
 }

@@ -45,11 +45,12 @@ export function endDevice(options: DevicesOptions): RequestHandler<{ ref: string
     const { current, sessions } = await ownSessions(options, request);
     const named = sessions.find(({ handle }) => deviceRef.names(request.params.ref, handle));
     if (named === undefined) throw new RefusedError('not_found');
-    const closed = await options.sessions.close(named.handle);
-    if (named.handle === current) cookies.clear(response);
-    const { userId, idp } = { userId: named.session.grants.userId, idp: named.session.profile.idp };
-    const ended = closed === undefined ? 0 : 1;
-    events.revoked({ kind: 'user', cause: 'device', ended, userId, idp, handle: named.handle });
+    const { handle, session } = named;
+    const { userId } = session.grants;
+    await options.sessions.close(handle, ({ idp }) =>
+      events.revoked({ kind: 'user', cause: 'device', ended: 1, userId, idp, handle }),
+    );
+    if (handle === current) cookies.clear(response);
     response.status(204).end();
   };
 }

@@ -26,8 +26,9 @@ const body = z.object({ roles: z.array(z.string()), permissions: z.array(z.strin
 export function revokeUser(options: InternalSessionsOptions): RequestHandler<{ userId: string }> {
   return async (request, response) => {
     const userId = userOf(request);
-    const { ended } = await orUnavailable(options.revocations.revokeAll(userOwner(userId)));
-    options.events.revoked({ kind: 'user', cause: 'admin', ended, userId });
+    const told = (ended: number): void =>
+      options.events.revoked({ kind: 'user', cause: 'admin', ended, userId });
+    await orUnavailable(options.revocations.revokeAll(userOwner(userId), told));
     response.status(204).end();
   };
 }

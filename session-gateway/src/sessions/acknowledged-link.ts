@@ -2,17 +2,7 @@ import { openRedisOnce, type RedisConfig, type RedisConnection } from '@sallypor
 import { Cluster, type Redis } from 'ioredis';
 import { clusterSlot, hashTag } from './cluster-slot.js';
 import { RevocationJournal } from './revocation-journal.js';
-import type { Write, WriteLink } from './write-link.js';
-
-/** The write is done on the primary, but a failover may undo it: whoever asked must ask again. */
-export class NotAcknowledgedError extends Error {
-  override readonly name = 'NotAcknowledgedError';
-  readonly code = 'not_acknowledged';
-
-  constructor(got: number, wanted: number) {
-    super(`${got} of ${wanted} replicas confirmed a revocation in time`);
-  }
-}
+import { NotAcknowledgedError, PlainLink, type Write, type WriteLink } from './write-link.js';
 
 export interface AcknowledgedLinkOptions {
   readonly config: RedisConfig;
@@ -24,6 +14,9 @@ export interface AcknowledgedLinkOptions {
   /** Of a command, and again of the wait for the replicas, ms. */
   readonly timeout: number;
 }
+
+/** No name of a primary: what nobody confirmed may stand on one of yesterday. */
+const unconfirmed = '';
 
 /** DEL first: then a full memory does not refuse SET (see `lua/revoke-seq.lua`). */
 const mark = "redis.call('DEL', KEYS[1]) return redis.call('SET', KEYS[1], '', 'PX', 1000)";
@@ -47,63 +40,65 @@ interface Link {
 export class AcknowledgedLink implements WriteLink {
   readonly #options: AcknowledgedLinkOptions;
   readonly #links = new Map<string, Promise<Link>>();
+  /** Also those that only finish what they have begun. */
+  readonly #sockets = new Set<Redis>();
   readonly #journal: RevocationJournal;
   /** Behind sentinels: how often the ordinary connection was lost, after which the primary may be another. */
   #connection = 0;
 
   constructor(options: AcknowledgedLinkOptions) {
     this.#options = options;
+    // Over the ordinary connection: it is the one whose primary `#primaryOf` names, and a repetition
+    // waits for nobody's word, so it holds no revocation up.
+    const plain = new PlainLink(options.redis);
     this.#journal = new RevocationJournal({
       primaryOf: (key) => this.#primaryOf(key),
-      write: (writes) => this.#writeAll(writes),
+      write: (write) => plain.write([write]),
     });
     if (options.config.mode !== 'cluster') options.redis.on('close', this.#onClose);
   }
 
   async write(writes: readonly Write[]): Promise<unknown[]> {
-    return this.#writeAll(writes, (primary, group) => this.#journal.remember(primary, group));
-  }
-
-  async close(): Promise<void> {
-    this.#options.redis.off('close', this.#onClose);
-    this.#journal.close();
-    const links = await Promise.allSettled(this.#links.values());
-    for (const link of links) if (link.status === 'fulfilled') link.value.redis.disconnect();
-  }
-
-  readonly #onClose = (): void => {
-    for (const primary of this.#links.keys()) this.#retire(primary);
-    this.#connection += 1;
-  };
-
-  /** @param onDone told of each primary that has done its share, whatever its replicas say */
-  async #writeAll(
-    writes: readonly Write[],
-    onDone: (primary: string, group: readonly Write[]) => void = () => undefined,
-  ): Promise<unknown[]> {
+    const { acks } = this.#options;
     const groups = new Map<string, number[]>();
     writes.forEach(({ key }, at) => {
       const primary = this.#primaryOf(key);
       groups.set(primary, [...(groups.get(primary) ?? []), at]);
     });
     const replies: unknown[] = [];
-    await Promise.all(
+    const confirmations = await Promise.all(
       [...groups].map(async ([primary, places]) => {
         const group = places.flatMap((at) => writes[at] ?? []);
-        const answers = await this.#writeTo(primary, group, () => onDone(primary, group));
+        const { answers, confirmed } = await this.#writeTo(primary, group);
+        this.#journal.remember(confirmed < acks ? unconfirmed : primary, group);
         places.forEach((at, index) => (replies[at] = answers[index]));
+        return confirmed;
       }),
     );
+    const fewest = Math.min(acks, ...confirmations);
+    if (fewest < acks) throw new NotAcknowledgedError(fewest, acks, replies);
     return replies;
   }
+
+  async close(): Promise<void> {
+    this.#options.redis.off('close', this.#onClose);
+    this.#journal.close();
+    for (const socket of this.#sockets) socket.disconnect();
+    await Promise.allSettled(this.#links.values());
+  }
+
+  readonly #onClose = (): void => {
+    for (const [primary, link] of this.#links) this.#retire(primary, link);
+    this.#connection += 1;
+  };
 
   async #writeTo(
     primary: string,
     writes: readonly Write[],
-    onDone: () => void,
-  ): Promise<unknown[]> {
+  ): Promise<{ answers: unknown[]; confirmed: number }> {
     const { acks, timeout } = this.#options;
-    const link = await this.#link(primary);
+    const opening = this.#link(primary);
+    const link = await opening;
     const pipeline = link.redis.pipeline();
     for (const { words } of writes) pipeline.call(...(words as [string, ...string[]]));
     // What was gone already is no write, and WAIT promises to count writes only: a mark is one, and
@@ -115,13 +110,12 @@ export class AcknowledgedLink implements WriteLink {
       const answers = (await pipeline.exec()) ?? [];
       const failed = answers.find(([error]) => error !== null);
       if (failed?.[0]) throw failed[0];
-      onDone();
       const confirmed = Number(answers.at(-1)?.[1] ?? 0);
-      if (confirmed < acks) throw new NotAcknowledgedError(confirmed, acks);
-      return answers.slice(0, writes.length).map(([, reply]) => reply);
-    } catch (error) {
       // Perhaps the primary is one of yesterday that still answers: the next to ask looks again.
-      this.#retire(primary);
+      if (confirmed < acks) this.#retire(primary, opening);
+      return { answers: answers.slice(0, writes.length).map(([, reply]) => reply), confirmed };
+    } catch (error) {
+      this.#retire(primary, opening);
       throw error;
     } finally {
       link.pending -= 1;
@@ -140,16 +134,14 @@ export class AcknowledgedLink implements WriteLink {
   #link(primary: string): Promise<Link> {
     const known = this.#links.get(primary);
     if (known !== undefined) return known;
-    const opening = this.#open(primary);
+    const opening = this.#open(primary, () => this.#forget(primary, opening));
     this.#links.set(primary, opening);
     opening.catch(() => this.#forget(primary, opening));
     return opening;
   }
 
-  #retire(primary: string): void {
-    const link = this.#links.get(primary);
-    if (link === undefined) return;
-    this.#links.delete(primary);
+  #retire(primary: string, link: Promise<Link>): void {
+    this.#forget(primary, link);
     link.then(
       (open) => {
         open.retired = true;
@@ -159,11 +151,12 @@ export class AcknowledgedLink implements WriteLink {
     );
   }
 
+  /** Only this one: meanwhile there may be another, and who forgets that leaves it open for ever. */
   #forget(primary: string, link: Promise<Link>): void {
     if (this.#links.get(primary) === link) this.#links.delete(primary);
   }
 
-  async #open(primary: string): Promise<Link> {
+  async #open(primary: string, onEnd: () => void): Promise<Link> {
     const { config, current = () => config, timeout } = this.#options;
     const now = current();
     const redis = openRedisOnce(
@@ -172,7 +165,11 @@ export class AcknowledgedLink implements WriteLink {
       { command: 2 * timeout + 500, connect: 2000 },
     );
     redis.on('error', () => undefined);
-    redis.on('end', () => this.#links.delete(primary));
+    this.#sockets.add(redis);
+    redis.on('end', () => {
+      this.#sockets.delete(redis);
+      onEnd();
+    });
     await redis.connect();
     return { redis, pending: 0, retired: false };
   }

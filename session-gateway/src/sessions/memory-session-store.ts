@@ -135,9 +135,13 @@ export class MemorySessionStore implements SessionStore {
     return Promise.resolve(was);
   }
 
-  take(handle: SessionHandle): Promise<StoredSession | undefined> {
+  take(
+    handle: SessionHandle,
+    told?: (session: StoredSession) => void,
+  ): Promise<StoredSession | undefined> {
     const session = this.#alive(handle);
     this.#sessions.delete(handle);
+    if (session !== undefined) told?.(session);
     return Promise.resolve(session);
   }
 

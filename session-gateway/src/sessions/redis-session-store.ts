@@ -18,7 +18,7 @@ import {
   type StoredSession,
   type UpdateOutcome,
 } from './session-store.js';
-import { PlainLink, type WriteLink } from './write-link.js';
+import { PlainLink, writeAnyway, type WriteLink } from './write-link.js';
 
 export interface RedisSessionStoreOptions {
   /** `EXTAUTHZ_SESSION_KEY_PREFIX` */
@@ -158,9 +158,16 @@ export class RedisSessionStore implements SessionStore {
     return Number(removed) > 0;
   }
 
-  async take(handle: SessionHandle): Promise<StoredSession | undefined> {
-    const [answer] = await this.#link.write([script.take.write(this.#keys(handle), [])]);
-    return this.#judge(answer as Answer<string[]>, decodeRecord);
+  async take(
+    handle: SessionHandle,
+    told?: (session: StoredSession) => void,
+  ): Promise<StoredSession | undefined> {
+    const write = script.take.write(this.#keys(handle), []);
+    const { replies, unconfirmed } = await writeAnyway(this.#link, [write]);
+    const session = this.#judge(replies[0] as Answer<string[]>, decodeRecord);
+    if (session !== undefined) told?.(session);
+    if (unconfirmed !== undefined) throw unconfirmed;
+    return session;
   }
 
   #keys(handle: SessionHandle): [string, string] {

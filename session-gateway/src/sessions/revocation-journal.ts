@@ -3,7 +3,8 @@ import type { Write } from './write-link.js';
 export interface RevocationJournalOptions {
   /** Names the primary that is responsible for a key now. @throws where nobody knows */
   readonly primaryOf: (key: string) => string;
-  readonly write: (writes: readonly Write[]) => Promise<unknown>;
+  /** To whoever is responsible now. */
+  readonly write: (write: Write) => Promise<unknown>;
 }
 
 /** Longer than a partition goes unnoticed plus a failover, with the times that people configure, ms. */
@@ -16,7 +17,7 @@ const atOnce = 500;
 interface Entry {
   readonly write: Write;
   readonly at: number;
-  /** Who has it. */
+  /** Who has it; whether replicas have it too is not asked: should another take over, it is said there. */
   primary: string;
 }
 
@@ -52,13 +53,8 @@ export class RevocationJournal {
   async #look(): Promise<void> {
     if (this.#repeating) return;
     this.#repeating = true;
-    try {
-      await this.#repeat();
-    } catch {
-      // The other primary is not there yet, or not whole: the next round tries again.
-    } finally {
-      this.#repeating = false;
-    }
+    await this.#repeat();
+    this.#repeating = false;
   }
 
   async #repeat(): Promise<void> {
@@ -70,14 +66,36 @@ export class RevocationJournal {
       this.close();
       return;
     }
-    const elsewhere = this.#entries.flatMap((entry) => {
-      const primary = this.#options.primaryOf(entry.write.key);
-      return primary === entry.primary ? [] : [{ entry, primary }];
-    });
-    for (let first = 0; first < elsewhere.length; first += atOnce) {
-      const part = elsewhere.slice(first, first + atOnce);
-      await this.#options.write(part.map(({ entry }) => entry.write));
-      for (const { entry, primary } of part) entry.primary = primary;
+    const missing = new Map<string, Entry[]>();
+    // The newest first: they are the likeliest to be missing.
+    for (const entry of this.#entries.toReversed()) {
+      const primary = this.#primaryOf(entry);
+      if (primary === undefined || primary === entry.primary) continue;
+      const entries = missing.get(primary) ?? [];
+      if (entries.push(entry) === 1) missing.set(primary, entries);
+    }
+    await Promise.all([...missing].map(([primary, entries]) => this.#tell(primary, entries)));
+  }
+
+  /** Undefined where nobody knows: the next round asks again. */
+  #primaryOf({ write }: Entry): string | undefined {
+    try {
+      return this.#options.primaryOf(write.key);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** One that is not there, or not whole, keeps no other waiting: the next round tries it again. */
+  async #tell(primary: string, entries: readonly Entry[]): Promise<void> {
+    for (let first = 0; first < entries.length; first += atOnce) {
+      const part = entries.slice(first, first + atOnce);
+      const done = await Promise.allSettled(part.map(({ write }) => this.#options.write(write)));
+      done.forEach(({ status }, at) => {
+        const entry = part[at];
+        if (status === 'fulfilled' && entry !== undefined) entry.primary = primary;
+      });
+      if (done.every(({ status }) => status === 'rejected')) return;
     }
   }
 }

@@ -21,7 +21,11 @@ export function revocationWorker(options: RevocationWorkerOptions): Unit {
   async function look(): Promise<void> {
     try {
       for (let done = await next(); done !== undefined; done = await next()) {
-        options.resumed(done.kind, done.ended);
+        if (done.unconfirmed === undefined || done.ended > 0) {
+          options.resumed(done.kind, done.ended);
+        }
+        // Left as it is until a replica is back.
+        if (done.unconfirmed !== undefined) throw done.unconfirmed;
       }
       failing = false;
     } catch (error) {

@@ -8,10 +8,10 @@ import {
 } from '@sallyport/shared';
 import type { CompletedLogin } from '../oidc/completed-login.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
-import type { TokenSet } from '../oidc/token-set.js';
 import { defaultPermFreshSeconds, firstVersion } from './gateway-record.js';
 import { sessionsOf, type LiveSession } from './live-sessions.js';
 import { LoginRevokedError } from './login-revoked-error.js';
+import { SessionEnding, type ClosedSession, type SessionEndingOptions } from './session-ending.js';
 import type { SessionIndex } from './session-index.js';
 import { ownersOf } from './session-owners.js';
 import type {
@@ -24,7 +24,9 @@ import type {
 } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
-export interface SessionLifecycleOptions {
+export type { ClosedSession, EndedSession, SessionEnd } from './session-ending.js';
+
+export interface SessionLifecycleOptions extends SessionEndingOptions {
   readonly store: SessionStore;
   readonly index: SessionIndex;
   readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
@@ -36,16 +38,6 @@ export interface SessionLifecycleOptions {
   readonly permFreshSeconds?: number;
   /** Told of every session that began, so that it is kept fresh. */
   readonly noteInUse?: (handle: SessionHandle, session: StoredSession) => Promise<void>;
-  /** Told of every session that ended here; must not throw. */
-  readonly ended?: (session: EndedSession, how: SessionEnd) => void;
-}
-
-/** By its owner or by what became of it, by a later login in the same browser, for want of room. */
-export type SessionEnd = 'closed' | 'replaced' | 'session_limit';
-
-export interface EndedSession {
-  readonly handle: SessionHandle;
-  readonly session: StoredSession;
 }
 
 /** For a person's own list of devices; nothing is decided by it. */
@@ -57,20 +49,14 @@ export interface OpenedSession {
   readonly handle: SessionHandle;
 }
 
-export interface ClosedSession {
-  readonly handle: SessionHandle;
-  readonly userId: string;
-  readonly idp: string;
-  /** For the provider's logout; missing where no key of the ring opens them. */
-  readonly tokens?: TokenSet;
-}
-
 /** How a session begins and ends. */
 export class SessionLifecycle {
   readonly #options: SessionLifecycleOptions;
+  readonly #ending: SessionEnding;
 
   constructor(options: SessionLifecycleOptions) {
     this.#options = options;
+    this.#ending = new SessionEnding(options);
   }
 
   /** The browser session behind a cookie's value, if it is alive. Never slides it. */
@@ -129,7 +115,9 @@ export class SessionLifecycle {
       stored = await orUnavailable(store.create(handle, session, lifetimes));
       // One journey to Redis for both: a size that still counts what is replaced only looks once more.
       const [size] = await Promise.all([this.#sizeOf(session), enter()]);
-      for (const old of new Set(replaced)) await this.#end(old, 'replaced');
+      // Here and below for want of room, nobody asked for a revocation: that a replica is away must
+      // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
+      for (const old of new Set(replaced)) await this.#ending.end(old, 'replaced');
       await orUnavailable(index.leave(owners, replaced));
       if (size > this.#options.limit) await this.#makeRoom(session, handle);
     } catch (error) {
@@ -164,32 +152,21 @@ export class SessionLifecycle {
       const result = await orUnavailable(act());
       if (await this.stands(session)) return result;
     }
-    await this.close(handle);
+    await this.drop(handle);
     return undefined;
   }
 
-  /** Ends a session: both records are gone when this resolves. Undefined if there was none. */
-  async close(handle: SessionHandle): Promise<ClosedSession | undefined> {
-    const { index, cipher } = this.#options;
-    const session = await this.#end(handle, 'closed');
-    if (session === undefined) return undefined;
-    // It is over: what is left in an index is a ghost, and no reason to tell the person otherwise.
-    await index.leave(ownersOf(session), [handle]).catch(() => undefined);
-    const tokens = await cipher.open(session.sealedTokens, handle).catch(() => undefined);
-    return {
-      handle,
-      userId: session.grants.userId,
-      idp: session.profile.idp,
-      ...(tokens === undefined ? {} : { tokens }),
-    };
+  /** @see SessionEnding.close */
+  close(
+    handle: SessionHandle,
+    told?: (closed: ClosedSession) => void,
+  ): Promise<ClosedSession | undefined> {
+    return this.#ending.close(handle, told);
   }
 
-  /** In one step: tokens that a refresh stores are either taken here, or find nothing to be stored in. */
-  async #end(handle: SessionHandle, how: SessionEnd): Promise<StoredSession | undefined> {
-    const { store, ended } = this.#options;
-    const session = await orUnavailable(store.take(handle));
-    if (session !== undefined) ended?.({ handle, session }, how);
-    return session;
+  /** @see SessionEnding.drop */
+  drop(handle: SessionHandle): Promise<void> {
+    return this.#ending.drop(handle);
   }
 
   /** The living sessions of an owner, of every kind. */
@@ -247,7 +224,7 @@ export class SessionLifecycle {
       .filter((one) => one.session.kind === session.kind && one.handle !== newest)
       .sort((one, other) => one.session.createdAt - other.session.createdAt);
     for (const one of others.slice(0, Math.max(0, others.length + 1 - limit))) {
-      await this.#end(one.handle, 'session_limit');
+      await this.#ending.end(one.handle, 'session_limit');
       await orUnavailable(index.leave(ownersOf(one.session), [one.handle]));
     }
   }

@@ -20,7 +20,7 @@ export type RefreshOutcome =
 
 export interface SessionRefreshOptions {
   readonly store: Pick<SessionStore, 'find' | 'update'>;
-  readonly sessions: Pick<SessionLifecycle, 'stands' | 'close'>;
+  readonly sessions: Pick<SessionLifecycle, 'stands' | 'drop'>;
   readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
   readonly idps: ReadonlyMap<string, Pick<IdentityProvider, 'prepare' | 'refresh' | 'revoke'>>;
   readonly lock: Pick<RefreshLock, 'acquire'>;
@@ -89,7 +89,7 @@ export class SessionRefresh {
       orUnavailable(lock.markInFlight()),
     ]);
     if (!stands) {
-      await sessions.close(handle);
+      await sessions.drop(handle);
       return { outcome: 'gone' };
     }
     if (!isMarked) return this.#resultOfOther(handle, session);
@@ -110,7 +110,7 @@ export class SessionRefresh {
     });
     if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
     const isRevoked = outcome.outcome === 'updated' && !(await sessions.stands(session));
-    if (isRevoked) await sessions.close(handle);
+    if (isRevoked) await sessions.drop(handle);
     if (isRevoked || outcome.outcome === 'gone') {
       // Ended meanwhile: nobody may be left with a token of this session.
       events.orphanRevoked();
@@ -144,7 +144,7 @@ export class SessionRefresh {
       verdict.reason === 'invalid_grant' ? 'session_ended_at_idp' : 'session_subject_changed';
     // First the reason: who finds the session gone looks for it. It may be lost, the removal not.
     await ended.remember(handle, reason).catch(() => undefined);
-    await sessions.close(handle);
+    await sessions.drop(handle);
     return { outcome: 'ended', reason };
   }
 

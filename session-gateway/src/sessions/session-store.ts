@@ -156,6 +156,13 @@ export interface SessionStore {
   ): Promise<'stored' | 'changed' | 'gone'>;
   /** Ends the session. @returns whether anything was there. Safe to repeat. */
   remove(handle: SessionHandle): Promise<boolean>;
-  /** The same. @returns the session as it was at its end, or undefined if there was no whole one. */
-  take(handle: SessionHandle): Promise<StoredSession | undefined>;
+  /**
+   * The same. @returns the session as it was at its end, or undefined if there was no whole one.
+   * @param told of a session that has ended, before this resolves, and also where it rejects
+   *   because no replica confirms it: who takes again finds nothing
+   */
+  take(
+    handle: SessionHandle,
+    told?: (session: StoredSession) => void,
+  ): Promise<StoredSession | undefined>;
 }

@@ -1,3 +1,5 @@
+import { NotAcknowledgedError } from './write-link.js';
+
 /** The store could not be asked: nothing is known about any session. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
@@ -10,6 +12,11 @@ export class StoreUnavailableError extends Error {
     const [, word] = /^([A-Z]{2,20}) /.exec((cause as Error).message) ?? [];
     this.detail = word ?? 'no_answer';
   }
+}
+
+/** It is done, and only the replicas' word for it is missing. */
+export function isUnconfirmed(error: unknown): error is StoreUnavailableError {
+  return error instanceof StoreUnavailableError && error.cause instanceof NotAcknowledgedError;
 }
 
 /** Errors of ours about a value, thrown before anything was written: no outage. */

@@ -4,6 +4,7 @@ import { IdentityProviderError } from '../../../session-gateway/src/oidc/identit
 import type { TokenSet } from '../../../session-gateway/src/oidc/token-set.js';
 import type { RefreshEvents } from '../../../session-gateway/src/refresh-events.js';
 import { MemorySessionIndex } from '../../../session-gateway/src/sessions/memory-session-index.js';
+import type { StoredSession } from '../../../session-gateway/src/sessions/session-store.js';
 import { MemorySessionStore } from '../../../session-gateway/src/sessions/memory-session-store.js';
 import { PermissionRefresh } from '../../../session-gateway/src/sessions/permission-refresh.js';
 import {
@@ -68,7 +69,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
   const watched = {
     stands: (...args: Parameters<typeof sessions.stands>) =>
       before('stands', () => sessions.stands(...args)),
-    close: (h: typeof handle) => before('close', () => sessions.close(h)),
+    drop: (h: typeof handle) => before('drop', () => sessions.drop(h)),
   };
   const events = new Proxy({} as RefreshEvents, {
     get: (_, name) => (what?: unknown) => void log.push(`${String(name)} ${String(what)}`),
@@ -132,8 +133,8 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
     patience: 10,
     persistence: 10,
   });
-  const run = async () => {
-    const seen = await real.find(handle);
+  const run = async (earlier?: StoredSession) => {
+    const seen = earlier ?? (await real.find(handle));
     if (seen === undefined) throw new Error('no session');
     return refresh.refresh(handle, seen);
   };
@@ -206,6 +207,14 @@ describe('the refresh of a session', () => {
     expect(log.includes('revoke r2')).toBe(when > 7 && !isLate);
   });
 
+  it('sends nothing for a second tab that read the session before the first was done', async () => {
+    const { run, log, find } = await world();
+    const earlier = await find();
+    await run();
+    expect(await run(earlier)).toEqual({ outcome: 'refreshed' });
+    expect(log.filter((line) => line.startsWith('send'))).toEqual(['send r1']);
+  });
+
   it('goes on without roles where none can be had, and caps the session', async () => {
     const { run, directory, find } = await world();
     directory.down = true;
@@ -233,7 +242,7 @@ describe('the refresh of a session', () => {
     idp.answer = new IdentityProviderError(code, detail);
     expect(await run()).toEqual({ outcome: 'ended', reason });
     expect(await find()).toBeUndefined();
-    expect(log.indexOf(`remember ${reason}`)).toBeLessThan(log.indexOf('close'));
+    expect(log.indexOf(`remember ${reason}`)).toBeLessThan(log.indexOf('drop'));
   });
 
   it.each([
