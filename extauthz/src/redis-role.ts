@@ -9,6 +9,8 @@ import {
 /** How often Redis is asked for its role, and for how long one answer is good, ms. */
 const interval = 250;
 const proofLifetime = 1_000;
+/** A connection to a replica is given up at most this often, ms. */
+const giveUpInterval = 1_000;
 
 /**
  * Whether Redis may be believed: a replica's reads may be stale, so it must not answer for sessions
@@ -52,6 +54,7 @@ function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOp
   let askedAt = -Infinity;
   let provedAt = -Infinity;
   let wasReplica = false;
+  let gaveUpAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
   /** @param use told what came back, unless the connection is another one by then */
@@ -77,6 +80,14 @@ function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOp
     const changed = primary === wasReplica;
     if (changed) logger.warn(primary ? 'redis: a primary again' : 'redis: a replica, not believed');
     wasReplica = !primary;
+    if (!primary) giveUp(sent);
+  };
+
+  /** A demoted server keeps its connections; the name may lead to the new primary by now (R4). */
+  const giveUp = (time: number): void => {
+    if (time - gaveUpAt < giveUpInterval) return;
+    gaveUpAt = time;
+    redis.disconnect(true);
   };
 
   const onClose = (): void => {

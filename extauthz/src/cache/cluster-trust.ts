@@ -5,7 +5,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { authority, type Authority } from './authority.js';
 import type { Trust } from './cached-session-reader.js';
 import type { InvalidationLink } from './invalidation-link.js';
-import { proveByWriting } from './sentinel-trust.js';
+import { proveByWriting } from './prove-by-writing.js';
 
 export interface ClusterTrustOptions {
   readonly cluster: Cluster;

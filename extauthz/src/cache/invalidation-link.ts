@@ -34,6 +34,7 @@ export interface InvalidationLink extends Unit {
   readonly generation: () => number;
   /** The `run_id` of the server that it is armed on. */
   readonly server: () => string | undefined;
+  readonly armedAt: () => number;
   /** Closes a link that is armed on another server, for a new one. @param runId where sessions are read */
   readonly keepOnlyIf: (runId: string) => void;
 }
@@ -44,6 +45,7 @@ export interface InvalidationLink extends Unit {
  */
 export function invalidationLink(options: InvalidationLinkOptions): InvalidationLink {
   let armedOn: string | undefined;
+  let armedAt = -Infinity;
   let lastProof = -Infinity;
   let generation = 0;
   let stopping = false;
@@ -85,6 +87,7 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
     }
     generation += 1;
     armedOn = server;
+    armedAt = options.now();
     const beat = (): void => {
       const sent = options.now();
       redis.ping().then(
@@ -111,11 +114,16 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
 
   return {
     name: 'invalidation link',
-    isTrusted: (now) => armedOn !== undefined && now - lastProof < proofLifetime,
+    // There is no proof while it is not armed.
+    isTrusted: (now) => now - lastProof < proofLifetime,
     generation: () => generation,
     server: () => armedOn,
+    armedAt: () => armedAt,
     keepOnlyIf: (runId) => {
-      if (armedOn !== undefined && armedOn !== runId) current?.disconnect();
+      if (armedOn === undefined) return;
+      if (armedOn !== runId) current?.disconnect();
+      // The very same string from now on: every hit compares the two, and so it compares pointers.
+      else armedOn = runId;
     },
     start: () => {
       finished = run();

@@ -74,6 +74,7 @@ describe('clusterTrust', () => {
           isTrusted: () => state.trusted,
           generation: () => state.generation,
           server: () => String(port).padStart(40, '0'),
+          armedAt: () => 0,
           keepOnlyIf: () => undefined,
           start: () => Promise.resolve(),
           stop: () => Promise.resolve(),
