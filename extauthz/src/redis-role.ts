@@ -5,6 +5,7 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { clusterRole } from './cluster-role.js';
 
 /** How often Redis is asked for its role, and for how long one answer is good, ms. */
 const interval = 250;
@@ -41,9 +42,8 @@ export interface RedisRoleOptions {
 }
 
 export function redisRole(options: RedisRoleOptions): RedisRole {
-  // A Cluster's replica answers MOVED by itself, and its connections are not ours to watch.
   return options.redis instanceof Cluster
-    ? clusterRole(options.redis)
+    ? clusterRole(options.redis, options)
     : watchedRole(options.redis, options);
 }
 
@@ -118,20 +118,5 @@ function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOp
       redis.off('ready', ask).off('close', onClose);
       return Promise.resolve();
     },
-  };
-}
-
-function clusterRole(cluster: Cluster): RedisRole {
-  const always = (): boolean => true;
-  const nothing = (): void => undefined;
-  return {
-    name: 'redis role',
-    confirm: nothing,
-    vouches: always,
-    vouched: always,
-    refused: nothing,
-    isReady: () => cluster.status === 'ready',
-    start: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
   };
 }

@@ -32,7 +32,7 @@ export function redisSessionReader(options: RedisSessionReaderOptions): TimedSes
     read: async (handle) => {
       // Before it is sent: PTTL counts from a later moment, so the deadline is never late.
       const sent = options.now();
-      if (options.breaker.isOpen()) return answer(unavailable);
+      if (options.breaker.isOpen(handle)) return answer(unavailable);
       options.role.confirm();
       const key = sessionKey(options.prefix, handle);
       try {
@@ -41,7 +41,7 @@ export function redisSessionReader(options: RedisSessionReaderOptions): TimedSes
         const result = lookupOf(values, remaining, sent, options, interner);
         return redirected ? { ...result, redirected } : result;
       } catch (error) {
-        return answer(failed(error, options));
+        return answer(failed(error, handle, options));
       }
     },
   };
@@ -105,7 +105,11 @@ function answer(lookup: SessionLookup): TimedLookup {
   return { lookup, deadline: -Infinity };
 }
 
-function failed(error: unknown, options: RedisSessionReaderOptions): SessionLookup {
+function failed(
+  error: unknown,
+  handle: SessionHandle,
+  options: RedisSessionReaderOptions,
+): SessionLookup {
   const { message } = error as Error;
   // WRONGTYPE is not an outage: the key is there and is no session of ours (TRUST R12).
   if (message.startsWith('WRONGTYPE')) {
@@ -113,7 +117,7 @@ function failed(error: unknown, options: RedisSessionReaderOptions): SessionLook
     return corrupt;
   }
   const reason = redisErrorReason(error);
-  if (reason === 'TIMEOUT') options.breaker.trip();
+  if (reason === 'TIMEOUT') options.breaker.trip(handle);
   if (isRefusal(reason)) options.role.refused();
   options.onError(reason);
   return unavailable;

@@ -37,7 +37,7 @@ export function sessionReading(world: {
   currentRedis: () => RedisConfig;
 }): SessionReading {
   const { config, redis, registry, logger, events, currentRedis } = world;
-  const breaker = redisBreaker(redis, monotonic);
+  const breaker = redisBreaker(redis, { prefix: config.keyPrefix, now: monotonic });
   const role = redisRole({
     redis,
     prefix: config.keyPrefix,

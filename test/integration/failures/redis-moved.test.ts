@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { redisServer62 } from '@sallyport/demo/parts/redis-server';
 import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
 import { newSessionId, type SessionId } from '@sallyport/shared';
@@ -16,6 +16,9 @@ import { until } from '../../support/until.js';
 
 /** Nobody listens there: the replica keeps its old data and serves it. */
 const nowhere = ['127.0.0.1', 1] as const;
+
+// What these wait for happens within seconds or not at all.
+jest.setTimeout(20_000);
 
 describe.each(redisVersions)('the address of %s that moves to another', (_name, options) => {
   let rig: FailureRig;
