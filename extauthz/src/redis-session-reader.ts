@@ -19,6 +19,8 @@ export interface RedisSessionReaderOptions {
   /** Told what went wrong, never with a key or a value in it. */
   readonly onError: (reason: string) => void;
   readonly onCorrupt: (field: string) => void;
+  /** Told how long an answer took, or the lack of one, ms. */
+  readonly onRead?: (milliseconds: number) => void;
 }
 
 const unavailable: SessionLookup = { outcome: 'unavailable' };
@@ -37,10 +39,13 @@ export function redisSessionReader(options: RedisSessionReaderOptions): TimedSes
       const key = sessionKey(options.prefix, handle);
       try {
         const { values, remaining, redirected } = await ask(options, handle, key);
-        if (!options.role.vouches(options.now())) return answer(doubtful(options));
+        const received = options.now();
+        options.onRead?.(received - sent);
+        if (!options.role.vouches(received)) return answer(doubtful(options));
         const result = lookupOf(values, remaining, sent, options, interner);
         return redirected ? { ...result, redirected } : result;
       } catch (error) {
+        options.onRead?.(options.now() - sent);
         return answer(failed(error, handle, options));
       }
     },

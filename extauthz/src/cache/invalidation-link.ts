@@ -18,6 +18,8 @@ export interface InvalidationLinkOptions {
   readonly onInvalidate: (handle: SessionHandle) => void;
   /** Everything known is in doubt. */
   readonly onFlush: () => void;
+  /** Told when it is armed, and when one that was armed has closed. */
+  readonly onArmed?: (isArmed: boolean) => void;
   /** Monotonic, ms. */
   readonly now: () => number;
   readonly logger: Logger;
@@ -88,6 +90,7 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
     generation += 1;
     armedOn = server;
     armedAt = options.now();
+    options.onArmed?.(true);
     const beat = (): void => {
       const sent = options.now();
       redis.ping().then(
@@ -99,6 +102,7 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
     const timer = setInterval(beat, heartbeat);
     await closed;
     clearInterval(timer);
+    options.onArmed?.(false);
     return retryDelay;
   };
 

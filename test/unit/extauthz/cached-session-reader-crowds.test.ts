@@ -26,7 +26,9 @@ describe('cachedSessionReader, with crowds before it', () => {
   let generation: number;
 
   beforeEach(() => {
-    [sessions, reads, hold, release, hits, generation] = [new Map(), 0, false, [], 0, 1];
+    sessions = new Map();
+    release = [];
+    [reads, hold, hits, generation] = [0, false, 0, 1];
   });
 
   const readerOf = (maxEntries: number): CachedSessionReader =>
