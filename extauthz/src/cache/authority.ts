@@ -1,7 +1,11 @@
 import type { Redis } from 'ioredis';
 import { redisErrorReason, type Unit } from '@sallyport/shared/runtime';
 
-/** How often authority is proved, and for how long one proof is good, ms (ATTACKS 2). */
+/**
+ * How often authority is proved, and for how long one proof is good, ms (ATTACKS 2). A refusal ends it
+ * at once, so that the interval is what counts for the bound in shared/redis/README.md; a server that
+ * answers nothing is found by the link's PING before the lifetime is over.
+ */
 const interval = 1_000;
 const proofLifetime = 2_000;
 
