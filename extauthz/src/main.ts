@@ -58,7 +58,7 @@ function assemble(
     logger.child({ unit: 'redis' }),
     currentRedis,
   );
-  const clock = redisClock(redis, systemClock);
+  const clock = redisClock(redis, { monotonic, wall: systemClock });
   const sessions = sessionReading({ config, redis, registry, logger, events, currentRedis });
   const inUse = activity({
     redis,

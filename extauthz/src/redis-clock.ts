@@ -3,7 +3,7 @@ import type { RedisConnection, Unit } from '@sallyport/shared/runtime';
 
 /**
  * Redis's clock, so that a reader whose own clock is wrong neither ends nor prolongs a session
- * (TRUST R15). Sampled with TIME; between samples the local clock carries it on.
+ * (TRUST R15). Sampled with TIME; between samples a clock that nobody sets carries it on.
  */
 export interface RedisClock extends Unit {
   readonly now: Clock;
@@ -11,16 +11,20 @@ export interface RedisClock extends Unit {
 
 const sampleInterval = 5_000;
 
-export function redisClock(redis: RedisConnection, local: Clock): RedisClock {
-  let offset = 0;
+export function redisClock(
+  redis: Pick<RedisConnection, 'time' | 'on' | 'off'>,
+  { monotonic, wall }: { monotonic: () => number; wall: Clock },
+): RedisClock {
+  // A guess until Redis has said, and no session is read before that.
+  let offset = wall() - monotonic();
   let timer: NodeJS.Timeout | undefined;
 
   const sample = async (): Promise<void> => {
-    const sent = local();
+    const sent = monotonic();
     try {
       const [seconds, microseconds] = await redis.time();
       const redisNow = Number(seconds) * 1000 + Number(microseconds) / 1000;
-      offset = redisNow - (sent + local()) / 2;
+      offset = redisNow - (sent + monotonic()) / 2;
     } catch {
       // The link is down: the last offset stays the best guess, and no session is read anyway.
     }
@@ -29,7 +33,7 @@ export function redisClock(redis: RedisConnection, local: Clock): RedisClock {
   const onReady = (): void => void sample();
   return {
     name: 'redis clock',
-    now: () => local() + offset,
+    now: () => monotonic() + offset,
     start: async () => {
       redis.on('ready', onReady);
       timer = setInterval(() => void sample(), sampleInterval);

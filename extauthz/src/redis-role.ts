@@ -5,10 +5,13 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { clusterRole } from './cluster-role.js';
 
 /** How often Redis is asked for its role, and for how long one answer is good, ms. */
 const interval = 250;
 const proofLifetime = 1_000;
+/** A connection to a replica is given up at most this often, ms. */
+const giveUpInterval = 1_000;
 
 /**
  * Whether Redis may be believed: a replica's reads may be stale, so it must not answer for sessions
@@ -39,9 +42,8 @@ export interface RedisRoleOptions {
 }
 
 export function redisRole(options: RedisRoleOptions): RedisRole {
-  // A Cluster's replica answers MOVED by itself, and its connections are not ours to watch.
   return options.redis instanceof Cluster
-    ? clusterRole(options.redis)
+    ? clusterRole(options.redis, options)
     : watchedRole(options.redis, options);
 }
 
@@ -52,6 +54,7 @@ function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOp
   let askedAt = -Infinity;
   let provedAt = -Infinity;
   let wasReplica = false;
+  let gaveUpAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
   /** @param use told what came back, unless the connection is another one by then */
@@ -77,6 +80,14 @@ function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOp
     const changed = primary === wasReplica;
     if (changed) logger.warn(primary ? 'redis: a primary again' : 'redis: a replica, not believed');
     wasReplica = !primary;
+    if (!primary) giveUp(sent);
+  };
+
+  /** A demoted server keeps its connections; the name may lead to the new primary by now (R4). */
+  const giveUp = (time: number): void => {
+    if (time - gaveUpAt < giveUpInterval) return;
+    gaveUpAt = time;
+    redis.disconnect(true);
   };
 
   const onClose = (): void => {
@@ -107,20 +118,5 @@ function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOp
       redis.off('ready', ask).off('close', onClose);
       return Promise.resolve();
     },
-  };
-}
-
-function clusterRole(cluster: Cluster): RedisRole {
-  const always = (): boolean => true;
-  const nothing = (): void => undefined;
-  return {
-    name: 'redis role',
-    confirm: nothing,
-    vouches: always,
-    vouched: always,
-    refused: nothing,
-    isReady: () => cluster.status === 'ready',
-    start: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
   };
 }

@@ -19,6 +19,8 @@ export interface RedisSessionReaderOptions {
   /** Told what went wrong, never with a key or a value in it. */
   readonly onError: (reason: string) => void;
   readonly onCorrupt: (field: string) => void;
+  /** Told how long an answer took, or the lack of one, ms. */
+  readonly onRead?: (milliseconds: number) => void;
 }
 
 const unavailable: SessionLookup = { outcome: 'unavailable' };
@@ -32,16 +34,19 @@ export function redisSessionReader(options: RedisSessionReaderOptions): TimedSes
     read: async (handle) => {
       // Before it is sent: PTTL counts from a later moment, so the deadline is never late.
       const sent = options.now();
-      if (options.breaker.isOpen()) return answer(unavailable);
+      if (options.breaker.isOpen(handle)) return answer(unavailable);
       options.role.confirm();
       const key = sessionKey(options.prefix, handle);
       try {
         const { values, remaining, redirected } = await ask(options, handle, key);
-        if (!options.role.vouches(options.now())) return answer(doubtful(options));
+        const received = options.now();
+        options.onRead?.(received - sent);
+        if (!options.role.vouches(received)) return answer(doubtful(options));
         const result = lookupOf(values, remaining, sent, options, interner);
         return redirected ? { ...result, redirected } : result;
       } catch (error) {
-        return answer(failed(error, options));
+        options.onRead?.(options.now() - sent);
+        return answer(failed(error, handle, options));
       }
     },
   };
@@ -105,7 +110,11 @@ function answer(lookup: SessionLookup): TimedLookup {
   return { lookup, deadline: -Infinity };
 }
 
-function failed(error: unknown, options: RedisSessionReaderOptions): SessionLookup {
+function failed(
+  error: unknown,
+  handle: SessionHandle,
+  options: RedisSessionReaderOptions,
+): SessionLookup {
   const { message } = error as Error;
   // WRONGTYPE is not an outage: the key is there and is no session of ours (TRUST R12).
   if (message.startsWith('WRONGTYPE')) {
@@ -113,7 +122,7 @@ function failed(error: unknown, options: RedisSessionReaderOptions): SessionLook
     return corrupt;
   }
   const reason = redisErrorReason(error);
-  if (reason === 'TIMEOUT') options.breaker.trip();
+  if (reason === 'TIMEOUT') options.breaker.trip(handle);
   if (isRefusal(reason)) options.role.refused();
   options.onError(reason);
   return unavailable;

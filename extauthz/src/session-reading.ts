@@ -12,6 +12,7 @@ import { cachedSessionReader, type CachedSessionReader } from './cache/cached-se
 import type { Config } from './config.js';
 import type { Events } from './events.js';
 import { redisBreaker } from './redis-breaker.js';
+import { redisMetrics } from './redis-metrics.js';
 import { redisRole } from './redis-role.js';
 import { redisSessionReader } from './redis-session-reader.js';
 import type { SessionReader } from './session-reader.js';
@@ -37,7 +38,7 @@ export function sessionReading(world: {
   currentRedis: () => RedisConfig;
 }): SessionReading {
   const { config, redis, registry, logger, events, currentRedis } = world;
-  const breaker = redisBreaker(redis, monotonic);
+  const breaker = redisBreaker(redis, { prefix: config.keyPrefix, now: monotonic });
   const role = redisRole({
     redis,
     prefix: config.keyPrefix,
@@ -46,10 +47,12 @@ export function sessionReading(world: {
     logger,
   });
   const { isReady } = role;
+  const metrics = redisMetrics(registry, redis);
   const links = {
     prefix: config.keyPrefix,
     onInvalidate: (handle: SessionHandle) => cached.invalidate(handle),
     onFlush: () => cached.flush(),
+    onArmed: metrics.onArmed,
     now: monotonic,
     logger,
   };
@@ -66,6 +69,7 @@ export function sessionReading(world: {
     now: monotonic,
     onError: events.redisError,
     onCorrupt: events.corruptRecord,
+    onRead: metrics.onRead,
   });
   if (cache === undefined) {
     const find: SessionReader['find'] = async (handle) => (await source.read(handle)).lookup;

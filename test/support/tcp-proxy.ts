@@ -21,6 +21,8 @@ export interface TcpProxy {
   readonly allConnections: () => readonly ProxiedConnection[];
   /** From now on every answer takes this much longer, ms. */
   readonly delay: (milliseconds: number) => void;
+  /** Where connections go that are made from now on: an address that has moved. */
+  readonly retarget: (port: number) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -31,8 +33,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const open = new Set<ProxiedConnection>();
   const all: ProxiedConnection[] = [];
   let latency = 0;
+  let target = targetPort;
   const server: Server = createServer((client) => {
-    const upstream = connect(targetPort, '127.0.0.1');
+    const upstream = connect(target, '127.0.0.1');
     // As Redis and ioredis have it: else a reply waits for the acknowledgement of the one before.
     client.setNoDelay(true);
     upstream.setNoDelay(true);
@@ -70,6 +73,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     connections: () => [...open],
     allConnections: () => all,
     delay: (milliseconds) => void (latency = milliseconds),
+    retarget: (port) => void (target = port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

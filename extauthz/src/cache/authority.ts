@@ -1,13 +1,19 @@
 import type { Redis } from 'ioredis';
 import { redisErrorReason, type Unit } from '@sallyport/shared/runtime';
 
-/** How often authority is proved, and for how long one proof is good, ms (ATTACKS 2). */
+/**
+ * How often authority is proved, and for how long one proof is good, ms (ATTACKS 2). A refusal ends it
+ * at once, so that the interval is what counts for the bound in shared/redis/README.md; a server that
+ * answers nothing is found by the link's PING before the lifetime is over.
+ */
 const interval = 1_000;
 const proofLifetime = 2_000;
 
 export interface Authority extends Unit {
   /** The `run_id` of the server that proved itself less than the bound ago. */
   readonly server: (now: number) => string | undefined;
+  /** When the connection that sessions are read on was made. */
+  readonly connectedAt: () => number;
 }
 
 export interface AuthorityOptions {
@@ -30,6 +36,7 @@ export function authority({ redis, prove, ...options }: AuthorityOptions): Autho
   let connection = 0;
   let proved: string | undefined;
   let provedAt = -Infinity;
+  let connectedAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
   const forget = (): void => void (provedAt = -Infinity);
@@ -51,7 +58,10 @@ export function authority({ redis, prove, ...options }: AuthorityOptions): Autho
     }
   };
 
-  const onReady = (): void => void ask();
+  const onReady = (): void => {
+    connectedAt = now();
+    void ask();
+  };
   const onClose = (): void => {
     connection += 1;
     forget();
@@ -60,6 +70,7 @@ export function authority({ redis, prove, ...options }: AuthorityOptions): Autho
   return {
     name: 'redis authority',
     server: (time) => (time - provedAt < proofLifetime ? proved : undefined),
+    connectedAt: () => connectedAt,
     start: () => {
       redis.on('ready', onReady).on('close', onClose);
       const isUsable = (): boolean => redis.status === 'ready' || redis.status === 'wait';

@@ -10,7 +10,8 @@ import type { RedisRole } from '../redis-role.js';
 import type { Trust } from './cached-session-reader.js';
 import { clusterTrust } from './cluster-trust.js';
 import { invalidationLink, type InvalidationLinkOptions } from './invalidation-link.js';
-import { sentinelTrust } from './sentinel-trust.js';
+import { proveByWriting } from './prove-by-writing.js';
+import { sameServerTrust } from './same-server-trust.js';
 
 const timeouts = { command: 1000, connect: 1000 };
 
@@ -45,10 +46,9 @@ export function cacheTrust(world: {
   const link = invalidationLink({ ...links, open: () => openRedisOnce(currentRedis(), timeouts) });
   // The link proves that changes arrive, not that they are a primary's: it cannot ask for ROLE.
   const { vouched } = role;
-  if (currentRedis().mode === 'sentinel') {
-    return sentinelTrust({ redis, link, vouched, now, onError });
-  }
-  const isTrusted = (time: number): boolean => link.isTrusted(time) && vouched(time);
-  const trust = { isTrusted, generation: link.generation, isFlushDue: () => true };
-  return { trust, isTrusted, units: [link] };
+  // A single server has no replicas whose absence could make it refuse a write.
+  const prove = currentRedis().mode === 'sentinel' ? proveByWriting : noProof;
+  return sameServerTrust({ redis, link, vouched, prove, now, onError });
 }
+
+const noProof = (): Promise<void> => Promise.resolve();

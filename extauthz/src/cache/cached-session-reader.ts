@@ -93,14 +93,34 @@ export function cachedSessionReader(options: {
     const first = await readOnce(handle);
     if (!isOutdated(first.read, first.answer)) return first.answer.lookup;
     events.crossed();
-    // Sent after the change was reported, so it cannot be older than the change.
+    return again(handle);
+  };
+
+  /** The read that a caller may wait for too. */
+  const joinable = (handle: SessionHandle): Read | undefined => {
+    const running = reads.get(handle);
+    return running !== undefined &&
+      !running.dirty &&
+      running.generation === trust.generation(handle)
+      ? running
+      : undefined;
+  };
+
+  /**
+   * For all who waited for a read that a change crossed: sent after the change was reported, so it
+   * cannot be older than the change, and sent once for all of them.
+   */
+  const again = async (handle: SessionHandle): Promise<SessionLookup> => {
+    const running = joinable(handle);
+    const answer = running && (await running.lookup);
+    if (answer !== undefined && answer.redirected !== true) return answer.lookup;
     return (await readOnce(handle)).answer.lookup;
   };
 
   const joined = async (handle: SessionHandle, running: Read): Promise<SessionLookup> => {
     const answer = await running.lookup;
-    const isOld = isOutdated(running, answer) || answer.redirected === true;
-    return isOld ? readThrough(handle) : answer.lookup;
+    if (isOutdated(running, answer)) return again(handle);
+    return answer.redirected === true ? readThrough(handle) : answer.lookup;
   };
 
   const isTrusted = (handle: SessionHandle): boolean => {
@@ -125,12 +145,8 @@ export function cachedSessionReader(options: {
       const known = kept(handle);
       if (known !== undefined) return known;
       events.miss();
-      const running = reads.get(handle);
-      return running !== undefined &&
-        !running.dirty &&
-        running.generation === trust.generation(handle)
-        ? joined(handle, running)
-        : readThrough(handle);
+      const running = joinable(handle);
+      return running === undefined ? readThrough(handle) : joined(handle, running);
     },
     invalidate(handle) {
       cache.delete(handle);

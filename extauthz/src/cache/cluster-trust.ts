@@ -2,10 +2,11 @@ import { activityStreamKey, sessionKey, type SessionHandle } from '@sallyport/sh
 import type { Unit } from '@sallyport/shared/runtime';
 import keySlot from 'cluster-key-slot';
 import type { Cluster, Redis } from 'ioredis';
+import { nameOf, ownerName, ownerNames, ownKey, slotCount } from '../cluster-slots.js';
 import { authority, type Authority } from './authority.js';
 import type { Trust } from './cached-session-reader.js';
 import type { InvalidationLink } from './invalidation-link.js';
-import { proveByWriting } from './sentinel-trust.js';
+import { proveByWriting } from './prove-by-writing.js';
 
 export interface ClusterTrustOptions {
   readonly cluster: Cluster;
@@ -35,7 +36,6 @@ interface Primary {
   reliedOn: boolean;
 }
 
-const slotCount = 16_384;
 const generationsPerPrimary = 1e9;
 
 /**
@@ -90,32 +90,32 @@ export function clusterTrust(options: ClusterTrustOptions): ClusterTrust {
     void ending.finally(() => endings.delete(ending));
   };
 
-  /** Who is there and who owns what, anew. Any difference drops everything known. */
+  /**
+   * Who is there and who owns what, anew. Everything known is dropped where something was kept on
+   * the word of a primary that no longer owns its slot, or is another connection by now; not for one
+   * that hangs and is dialled again and again, which must not empty the cache of the others.
+   */
   const survey = (): void => {
-    const owning = new Set(cluster.slots.map((keys) => keys[0]));
+    const owning = ownerNames(cluster);
     // Not those that were only named at the start: a name of their own may hide a node twice.
     const nodes = cluster.nodes('master').filter((redis) => owning.has(nameOf(redis)));
     const found = new Map(nodes.map((redis) => [nameOf(redis), redis]));
-    let changed = false;
+    let inDoubt = false;
     for (const [name, primary] of primaries) {
       if (found.get(name) === primary.redis) continue;
       dismiss(name, primary);
-      changed = true;
     }
     for (const [name, redis] of found) {
-      if (primaries.has(name)) continue;
-      admit(name, redis);
-      changed = true;
+      if (!primaries.has(name)) admit(name, redis);
     }
     for (let slot = 0; slot < slotCount; slot += 1) {
       const name = cluster.slots[slot]?.[0];
       const owner = name === undefined ? undefined : primaries.get(name);
-      if (names[slot] === name && owners[slot] === owner) continue;
+      if (owners[slot] !== owner) inDoubt ||= owners[slot]?.reliedOn === true;
       names[slot] = name;
       owners[slot] = owner;
-      changed = true;
     }
-    if (changed) options.onFlush();
+    if (inDoubt) options.onFlush();
   };
 
   const topology = ['+node', '-node', 'refresh'] as const;
@@ -163,33 +163,15 @@ export function clusterTrust(options: ClusterTrustOptions): ClusterTrust {
   };
 }
 
-/** As ioredis names its nodes in the slot map. */
-function nameOf({ options: { host, port } }: Redis): string {
-  return `${String(host)}:${String(port)}`;
-}
-
-/**
- * A keyed read in one of the primary's own slots: an isolated one answers CLUSTERDOWN, one that lost
- * the slot MOVED. The owner of the activity stream's slot must also write.
- */
+/** A keyed read in one of the primary's own slots; the owner of the activity stream's must also write. */
 function proofFor(
   name: string,
   cluster: Cluster,
   prefix: string,
 ): (redis: Redis) => Promise<unknown> {
-  let key: string | undefined;
-  const isOwn = (candidate: string): boolean => cluster.slots[keySlot(candidate)]?.[0] === name;
-  const find = (): string | undefined => {
-    for (let index = 0; index < 20 * slotCount; index += 1) {
-      const candidate = `${prefix}proof-${String(index)}`;
-      if (isOwn(candidate)) return candidate;
-    }
-    return undefined;
-  };
+  const key = ownKey(cluster, prefix, name);
   return async (redis) => {
-    if (key === undefined || !isOwn(key)) key = find();
-    if (key === undefined) throw new Error('NOSLOT the node owns no slot');
-    const isStreamOwner = isOwn(activityStreamKey);
-    await Promise.all([redis.pttl(key), ...(isStreamOwner ? [proveByWriting(redis)] : [])]);
+    const isStreamOwner = ownerName(cluster, activityStreamKey) === name;
+    await Promise.all([redis.pttl(key()), ...(isStreamOwner ? [proveByWriting(redis)] : [])]);
   };
 }

@@ -18,6 +18,8 @@ export interface InvalidationLinkOptions {
   readonly onInvalidate: (handle: SessionHandle) => void;
   /** Everything known is in doubt. */
   readonly onFlush: () => void;
+  /** Told when it is armed, and when one that was armed has closed. */
+  readonly onArmed?: (isArmed: boolean) => void;
   /** Monotonic, ms. */
   readonly now: () => number;
   readonly logger: Logger;
@@ -34,6 +36,7 @@ export interface InvalidationLink extends Unit {
   readonly generation: () => number;
   /** The `run_id` of the server that it is armed on. */
   readonly server: () => string | undefined;
+  readonly armedAt: () => number;
   /** Closes a link that is armed on another server, for a new one. @param runId where sessions are read */
   readonly keepOnlyIf: (runId: string) => void;
 }
@@ -44,6 +47,7 @@ export interface InvalidationLink extends Unit {
  */
 export function invalidationLink(options: InvalidationLinkOptions): InvalidationLink {
   let armedOn: string | undefined;
+  let armedAt = -Infinity;
   let lastProof = -Infinity;
   let generation = 0;
   let stopping = false;
@@ -85,6 +89,8 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
     }
     generation += 1;
     armedOn = server;
+    armedAt = options.now();
+    options.onArmed?.(true);
     const beat = (): void => {
       const sent = options.now();
       redis.ping().then(
@@ -96,6 +102,7 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
     const timer = setInterval(beat, heartbeat);
     await closed;
     clearInterval(timer);
+    options.onArmed?.(false);
     return retryDelay;
   };
 
@@ -111,11 +118,16 @@ export function invalidationLink(options: InvalidationLinkOptions): Invalidation
 
   return {
     name: 'invalidation link',
-    isTrusted: (now) => armedOn !== undefined && now - lastProof < proofLifetime,
+    // There is no proof while it is not armed.
+    isTrusted: (now) => now - lastProof < proofLifetime,
     generation: () => generation,
     server: () => armedOn,
+    armedAt: () => armedAt,
     keepOnlyIf: (runId) => {
-      if (armedOn !== undefined && armedOn !== runId) current?.disconnect();
+      if (armedOn === undefined) return;
+      if (armedOn !== runId) current?.disconnect();
+      // The very same string from now on: every hit compares the two, and so it compares pointers.
+      else armedOn = runId;
     },
     start: () => {
       finished = run();

@@ -74,6 +74,7 @@ describe('clusterTrust', () => {
           isTrusted: () => state.trusted,
           generation: () => state.generation,
           server: () => String(port).padStart(40, '0'),
+          armedAt: () => 0,
           keepOnlyIf: () => undefined,
           start: () => Promise.resolve(),
           stop: () => Promise.resolve(),
@@ -134,6 +135,7 @@ describe('clusterTrust', () => {
 
   it('distrusts a slot whose owner has changed until that was surveyed with a flush', () => {
     const before = trust.trust.generation(inLow);
+    expect(trusts(inLow)).toBe(true);
     cluster.own(0, half, 2);
     expect(trusts(inLow)).toBe(false);
     expect(flushes).toBe(0);
@@ -143,7 +145,8 @@ describe('clusterTrust', () => {
     expect(trust.trust.generation(inLow)).not.toBe(before);
   });
 
-  it('flushes for a primary that went or came, and not for a survey that finds nothing new', () => {
+  it('flushes for a primary that went and was relied on, and not for a survey that finds nothing new', () => {
+    expect(trusts(inLow)).toBe(true);
     cluster.emit('refresh');
     expect(flushes).toBe(0);
     cluster.members = [high];
@@ -154,10 +157,20 @@ describe('clusterTrust', () => {
     const before = trust.trust.generation(inHigh);
     cluster.members = [high, low];
     cluster.emit('+node');
-    expect(flushes).toBe(2);
+    expect(flushes).toBe(1);
     // Its connection has yet to prove itself.
     expect(trusts(inLow)).toBe(false);
     expect(trust.trust.generation(inHigh)).toBe(before);
+  });
+
+  it('does not flush for a primary that comes and goes while nothing is kept on its word', () => {
+    expect([trusts(inLow), trusts(inHigh)]).toEqual([true, true]);
+    expect(trust.trust.isFlushDue(inLow)).toBe(true);
+    for (const members of [[high], [high, low], [high]]) {
+      cluster.members = members;
+      cluster.emit('refresh');
+    }
+    expect(flushes).toBe(0);
   });
 
   it('never gives two primaries, or one that came back, the same generation', () => {
