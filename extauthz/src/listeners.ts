@@ -32,6 +32,7 @@ const unforwarded: Record<Unforwarded, string> = {
 export function listeners(options: ListenersOptions): Unit[] {
   const { config, answers, authorize, events, health, logger, monotonic } = options;
   const loop = loopWatch(monotonic);
+  health.add('event loop', loop.isSteady);
   const { admit, inFlight } = admission({
     authorize,
     maxConcurrent: config.maxConcurrentChecks,

@@ -2,7 +2,6 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { admission } from '../../../extauthz/src/admission.js';
 import type { Authorize } from '../../../extauthz/src/authorizer.js';
 import { deny, type Decision } from '../../../extauthz/src/decision.js';
-import { loopWatch } from '../../../extauthz/src/loop-watch.js';
 import { someFacts } from '../../support/facts.js';
 import { until } from '../../support/until.js';
 
@@ -85,22 +84,5 @@ describe('admission', () => {
     const { check, inFlight } = admit(authorize);
     await expect(check()).rejects.toThrow('broken');
     expect(inFlight()).toBe(0);
-  });
-});
-
-describe('loopWatch', () => {
-  it('remembers a standstill until what had piled up is read', async () => {
-    const watch = loopWatch(() => performance.now());
-    await watch.start();
-    expect(watch.possibleWait(performance.now())).toBeLessThan(200);
-    const end = performance.now() + 400;
-    while (performance.now() < end);
-    expect(watch.possibleWait(performance.now())).toBeGreaterThan(300);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(watch.possibleWait(performance.now())).toBeLessThan(300);
-    await watch.stop();
-    expect(watch.possibleWait(Infinity)).toBe(0);
   });
 });
