@@ -64,14 +64,14 @@ describe('an extauthz that stood still', () => {
       const stalled = performance.now();
       // The first things it finds to do; they time out while it does nothing.
       const first = [rig.http(revoked), rig.grpc(revoked), rig.http(live), rig.grpc(live)];
-      const ready = rig.isReady();
+      const readiness = fetch(`http://127.0.0.1:${String(rig.service.healthPort)}/readyz`);
       try {
         await rig.admin.del(keyOf(revoked));
         await until(() => performance.now() - stalled > 2_000);
       } finally {
         process.kill(pid, 'SIGCONT');
       }
-      expect(await ready).toBe(false);
+      expect(await (await readiness).text()).toMatch(/^unhealthy: .*event loop/);
       const statuses = (await Promise.all(first)).map(({ status }) => status);
       for (const status of statuses.slice(0, 2)) expect([401, 503]).toContain(status);
       for (const status of statuses.slice(2)) expect([200, 503]).toContain(status);
