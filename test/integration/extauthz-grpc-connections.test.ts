@@ -7,11 +7,8 @@ import type { Admit } from '../../extauthz/src/admission.js';
 import type { Certificates } from '../../extauthz/src/certificates.js';
 import { deny, type Decision } from '../../extauthz/src/decision.js';
 import { createEvents } from '../../extauthz/src/events.js';
-import {
-  grpcCheckServer,
-  type GrpcCheckServer,
-  type GrpcLimits,
-} from '../../extauthz/src/grpc/server.js';
+import type { ConnectionLimits } from '../../extauthz/src/grpc/connections.js';
+import { grpcCheckServer, type GrpcCheckServer } from '../../extauthz/src/grpc/server.js';
 import { certificateAuthority } from '../support/certificates.js';
 import { grpcChecker } from '../support/extauthz.js';
 import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
@@ -38,7 +35,7 @@ describe('the connections of the gRPC port', () => {
   });
 
   const start = async (
-    limits: Partial<GrpcLimits>,
+    limits: Partial<ConnectionLimits>,
     parts: { certificates?: Certificates; admit?: Admit } = {},
   ): Promise<GrpcCheckServer> => {
     const logger = createLogger({ name: 'test', level: 'silent' });
@@ -119,24 +116,10 @@ describe('the connections of the gRPC port', () => {
     expect((await honest.check([])).status).toBe(401);
   });
 
-  it('end in time, and with them a call that comes by the drop, but no honest one', async () => {
-    const { port } = await start({ age: 400, ageGrace: 400 });
-    const call = frame(frames.headers, flag.endHeaders, 1, callHeaders());
-    const slow = open(port, Buffer.concat([opened, call]));
-    const drop = frame(frames.data, 0, 1, Buffer.alloc(1));
-    const timer = setInterval(() => slow.socket.write(drop), 20);
-    ends.push(() => clearInterval(timer));
-    const checker = checkerOf(port);
-    while (!slow.isOver()) {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => checker.check([])));
-      for (const { status } of answers) expect(status).toBe(401);
-    }
-  });
-
   it('are told to go elsewhere while what is under way on them is still answered', async () => {
     let decide: (decision: Decision) => void = () => undefined;
     let asked = 0;
-    const { port, stop } = await start(
+    const server = await start(
       {},
       {
         admit: () => {
@@ -145,18 +128,18 @@ describe('the connections of the gRPC port', () => {
         },
       },
     );
-    const answer = checkerOf(port).check([]);
+    const answer = checkerOf(server.port).check([]);
     await until(() => asked === 1);
     // A connection of somebody else hears of it at once, and is refused when it asks for more.
-    const idle = open(port, opened);
+    const idle = open(server.port, opened);
     let heard = Buffer.alloc(0);
     idle.socket.on('data', (bytes: Buffer) => (heard = Buffer.concat([heard, bytes])));
     await until(() => heard.length > 0);
-    const stopped = stop();
+    const stopped = server.stop();
     answer.catch(() => undefined);
     await until(idle.isOver);
     expect(frameTypes(heard)).toContain(frames.goaway);
-    await expect(checkerOf(port).check([])).rejects.toThrow();
+    await expect(checkerOf(server.port).check([])).rejects.toThrow();
     decide(deny('csrf'));
     expect((await answer).status).toBe(403);
     await stopped;

@@ -24,23 +24,10 @@ export interface GrpcCheckOptions {
   readonly health: Health;
   readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
-  readonly limits?: Partial<GrpcLimits>;
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
-export interface GrpcLimits extends ConnectionLimits {
-  /** How long a connection may be used, ms. */
-  readonly age: number;
-  /** How long after that what is under way on it may still take, ms. */
-  readonly ageGrace: number;
-}
-
-const defaultLimits: GrpcLimits = {
-  connections: 16_384,
-  opening: 10_000,
-  // The one limit of a call that comes by the drop and answers pings (docs/decisions.md).
-  age: 600_000,
-  ageGrace: 10_000,
-};
+const defaultLimits: ConnectionLimits = { connections: 16_384, opening: 10_000 };
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
@@ -71,8 +58,6 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     'grpc.max_concurrent_streams': 1024,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 5_000,
-    'grpc.max_connection_age_ms': limits.age,
-    'grpc.max_connection_age_grace_ms': limits.ageGrace,
     // grpc-js counts every message of every call for a service that is not offered.
     'grpc.enable_channelz': 0,
     // MB per connection; grpc-js's own default is no limit at all (TRUST T27).
