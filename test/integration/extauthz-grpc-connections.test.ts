@@ -11,7 +11,7 @@ import type { ConnectionLimits } from '../../extauthz/src/grpc/connections.js';
 import { grpcCheckServer, type GrpcCheckServer } from '../../extauthz/src/grpc/server.js';
 import { certificateAuthority } from '../support/certificates.js';
 import { grpcChecker } from '../support/extauthz.js';
-import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
+import { frame, frames, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
 
 const settings = frame(frames.settings, 0, 0, Buffer.alloc(0));

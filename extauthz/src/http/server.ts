@@ -31,7 +31,7 @@ export interface HttpCheckOptions {
   readonly isDraining: () => boolean;
 }
 
-const serverOptions: ServerOptions = {
+export const serverOptions: ServerOptions = {
   // Above Envoy's 32 KiB and what it adds: this server never refuses what Envoy let in.
   maxHeaderSize: 65_536,
   // Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed.
