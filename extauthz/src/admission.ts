@@ -31,24 +31,23 @@ export function admission(options: {
   const { authorize, maxConcurrent, deadline, loop, monotonic } = options;
   let inFlight = 0;
 
-  const waitFor = (answer: Promise<Decision>, arrived: number): Promise<Decision> =>
+  const waitFor = (answer: Promise<() => Decision>, arrived: number): Promise<Decision> =>
     new Promise((resolve, reject) => {
       inFlight += 1;
-      const timer = setTimeout(() => resolve(deadlinePassed), deadline - (monotonic() - arrived));
-      const settled = (): void => {
-        inFlight -= 1;
-        clearTimeout(timer);
+      let isAnswered = false;
+      const giveUp = (): void => {
+        isAnswered = true;
+        resolve(deadlinePassed);
       };
-      answer.then(
-        (decision) => {
-          settled();
-          resolve(monotonic() - arrived > deadline ? deadlinePassed : decision);
-        },
-        (error: unknown) => {
-          settled();
-          reject(error instanceof Error ? error : new Error('the check failed', { cause: error }));
-        },
-      );
+      const timer = setTimeout(giveUp, deadline - (monotonic() - arrived));
+      const isLate = (): boolean => isAnswered || monotonic() - arrived > deadline;
+      answer
+        .then((decide) => (isLate() ? deadlinePassed : decide()))
+        .finally(() => {
+          inFlight -= 1;
+          clearTimeout(timer);
+        })
+        .then(resolve, reject);
     });
 
   return {

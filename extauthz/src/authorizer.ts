@@ -13,10 +13,15 @@ import type { RequestFacts } from './request-facts.js';
 import type { SessionReader } from './session-reader.js';
 
 /**
- * The one use case behind both transports. Answers at once when it can; never rejects.
+ * The one use case behind both transports. Answers at once when it can; never rejects. What had to
+ * wait is decided only by whoever still gives the answer: a check that was answered otherwise
+ * meanwhile must not count as a use of the session (ATTACKS 17).
  * @param mayWait false: what would have to ask the store is `overloaded` instead
  */
-export type Authorize = (facts: RequestFacts, mayWait: boolean) => Decision | Promise<Decision>;
+export type Authorize = (
+  facts: RequestFacts,
+  mayWait: boolean,
+) => Decision | Promise<() => Decision>;
 
 const notAsked: SessionLookup = { outcome: 'not_asked' };
 const overloaded = deny('overloaded');
@@ -28,7 +33,7 @@ export interface AuthorizerOptions {
   readonly policy: () => Policy;
   /** The store's clock, epoch milliseconds. */
   readonly now: Clock;
-  /** Told of every allowed use of a session. */
+  /** Told of every use of a session that is allowed, and of no other. */
   readonly onUsed?: (handle: SessionHandle, session: Session, now: number) => void;
 }
 
@@ -56,7 +61,7 @@ export function authorizer({ reader, keyForm, policy, now, onUsed }: AuthorizerO
     const lookup = mayWait ? reader.find(handle) : reader.known(handle);
     if (lookup === undefined) return overloaded;
     return lookup instanceof Promise
-      ? lookup.then((answer) => finish(facts, route, handle, answer))
+      ? lookup.then((answer) => () => finish(facts, route, handle, answer))
       : finish(facts, route, handle, lookup);
   };
 }

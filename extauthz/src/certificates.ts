@@ -38,7 +38,7 @@ export function certificates(
 
   const reload = async (): Promise<void> => {
     try {
-      const next = await read(files);
+      const next = await readCertificate(files);
       failure = '';
       if (loaded !== undefined && same(loaded, next)) return;
       loaded = next;
@@ -60,7 +60,7 @@ export function certificates(
     },
     onChange: (listener) => void listeners.push(listener),
     start: async () => {
-      loaded = await read(files);
+      loaded = await readCertificate(files);
       options.onLoad();
       timer = setInterval(() => void reload(), options.interval).unref();
     },
@@ -72,7 +72,7 @@ export function certificates(
 }
 
 /** @throws where a file cannot be read or the key is not the certificate's */
-async function read(files: CertificateFiles): Promise<Certificate> {
+export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
   const [cert, key, ca] = await Promise.all([
     readFile(files.cert),
     readFile(files.key),

@@ -9,11 +9,14 @@ export interface Origins {
 
 /**
  * Whether a request that came with a cookie could change something. A WebSocket handshake is a GET,
- * but opens a channel that no CORS rule guards.
+ * but opens a channel that no CORS rule guards. Every one names its version (RFC 6455 §4.1, and RFC
+ * 8441 §5 over HTTP/2); browsers without fetch metadata, or on plain http, say nothing else of it.
  */
 export function isUnsafe(method: string, headers: InboundHeaders): boolean {
   if (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') return true;
-  return headers['sec-fetch-mode'] === 'websocket';
+  return (
+    headers['sec-websocket-version'] !== undefined || headers['sec-fetch-mode'] === 'websocket'
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Authorize } from './authorizer.js';
 import { certificates } from './certificates.js';
 import type { Config } from './config.js';
 import type { Events } from './events.js';
-import { forwardedHeadersWatch } from './forwarded-headers.js';
+import { forwardedHeadersWatch, type Unforwarded } from './forwarded-headers.js';
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
 import { loopWatch } from './loop-watch.js';
@@ -21,10 +21,18 @@ export interface ListenersOptions {
   readonly monotonic: () => number;
 }
 
+const unforwarded: Record<Unforwarded, string> = {
+  everything:
+    'no check over HTTP has brought a cookie, authorization, origin or sec-fetch header: does Envoy’s allowed_headers list them?',
+  origin:
+    'every change with a cookie came without Origin and Sec-Fetch-Site and was refused as csrf: list origin and the prefix sec-fetch- in Envoy’s allowed_headers',
+};
+
 /** The two transports before one decision, with what both share, in the order they start. */
 export function listeners(options: ListenersOptions): Unit[] {
   const { config, answers, authorize, events, health, logger, monotonic } = options;
   const loop = loopWatch(monotonic);
+  health.add('event loop', loop.isSteady);
   const { admit, inFlight } = admission({
     authorize,
     maxConcurrent: config.maxConcurrentChecks,
@@ -33,11 +41,7 @@ export function listeners(options: ListenersOptions): Unit[] {
     monotonic,
   });
   events.watchInFlight(inFlight);
-  const watchHeaders = forwardedHeadersWatch(() => {
-    logger.warn(
-      'no check over HTTP has brought a cookie, authorization, origin or sec-fetch header: does Envoy’s allowed_headers list them?',
-    );
-  });
+  const watchHeaders = forwardedHeadersWatch((missing) => logger.warn(unforwarded[missing]));
   const httpEvents: Events = {
     ...events,
     decided: (transport, facts, decision, seconds) => {

@@ -18,6 +18,7 @@ import { activity } from './activity.js';
 import { activityMetrics } from './activity-metrics.js';
 import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
+import { readCertificate } from './certificates.js';
 import { currentRedisConfig, loadConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { listeners } from './listeners.js';
@@ -34,10 +35,25 @@ async function main(): Promise<number> {
   for (const warning of warnings) logger.warn(warning);
   const policy = openPolicy(config);
   if (values['check-config']) {
+    await checkCertificate(config);
     process.stdout.write('The configuration is good.\n');
     return 0;
   }
   return runUntilSignal(...assemble(config, logger, policy));
+}
+
+/** As the start would find it. @throws ConfigError */
+async function checkCertificate({ tls }: Config): Promise<void> {
+  if (tls === undefined) return;
+  try {
+    await readCertificate(tls);
+  } catch (error) {
+    const names = 'EXTAUTHZ_TLS_CERT, EXTAUTHZ_TLS_KEY, EXTAUTHZ_TLS_CLIENT_CA';
+    const { message } = error as Error;
+    throw new ConfigError([
+      `${names}: cannot be used (${message}). Name readable PEM files that fit.`,
+    ]);
+  }
 }
 
 type Logger = ReturnType<typeof createLogger>;

@@ -29,6 +29,7 @@ export interface InboundHeaders {
   'sec-fetch-dest'?: string | undefined;
   'sec-fetch-user'?: string | undefined;
   'x-requested-with'?: string | undefined;
+  'sec-websocket-version'?: string | undefined;
   'access-control-request-method'?: string | undefined;
   'x-request-id'?: string | undefined;
   traceparent?: string | undefined;
@@ -47,6 +48,7 @@ export function noHeaders(): InboundHeaders {
     'sec-fetch-dest': undefined,
     'sec-fetch-user': undefined,
     'x-requested-with': undefined,
+    'sec-websocket-version': undefined,
     'access-control-request-method': undefined,
     'x-request-id': undefined,
     traceparent: undefined,
@@ -67,6 +69,7 @@ export const decisiveHeaders = [
   'sec-fetch-dest',
   'sec-fetch-user',
   'x-requested-with',
+  'sec-websocket-version',
   'access-control-request-method',
   'x-request-id',
   'traceparent',
@@ -98,6 +101,11 @@ export function takeHeader(headers: InboundHeaders, name: string, value: string)
     case 16:
       if (name === 'x-requested-with') {
         headers['x-requested-with'] = joined(headers['x-requested-with'], value);
+      }
+      return;
+    case 21:
+      if (name === 'sec-websocket-version') {
+        headers['sec-websocket-version'] = joined(headers['sec-websocket-version'], value);
       }
       return;
     case 29:

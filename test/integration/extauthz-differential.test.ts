@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId, sessionHandle, type SessionId } from '@sallyport/shared';
 import { Health, Registry, createLogger } from '@sallyport/shared/runtime';
-import type { Admit } from '../../extauthz/src/admission.js';
+import { admission } from '../../extauthz/src/admission.js';
 import { authorizer } from '../../extauthz/src/authorizer.js';
 import type { SessionLookup } from '../../extauthz/src/check.js';
 import { createEvents } from '../../extauthz/src/events.js';
@@ -72,7 +72,13 @@ describe('HTTP, gRPC and the plain model', () => {
     policy: () => policy,
     now: () => 1_800_000_000_000,
   });
-  const admit: Admit = (facts) => authorize(facts, true);
+  const { admit } = admission({
+    authorize,
+    maxConcurrent: 1_000,
+    deadline: 60_000,
+    loop: { possibleWait: () => 0 },
+    monotonic: () => performance.now(),
+  });
   const shared = { port: 0, answers: { cookieName }, admit, events };
   const http = httpCheckServer({ ...shared, isDraining: () => false });
   const grpc = grpcCheckServer({ ...shared, health: new Health() });

@@ -1,5 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { certificateAuthority } from '../support/certificates.js';
+import { grpcChecker, startExtauthz } from '../support/extauthz.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
@@ -11,8 +17,14 @@ const callOpened = Buffer.concat([
   frame(frames.headers, flag.endHeaders, 1, callHeaders()),
 ]);
 
+const authority = certificateAuthority('authority');
+const own = authority.issue({ name: 'extauthz' });
+/** The beginning of a ClientHello of 512 bytes (RFC 8446 §4.1.2, §5.1). */
+const clientHelloBegun = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 3, 3]);
+
 describe('slow clients of extauthz (T27)', () => {
   let rig: FailureRig;
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-slow-'));
   const sockets: Socket[] = [];
   beforeAll(async () => {
     rig = await startFailureRig();
@@ -20,7 +32,10 @@ describe('slow clients of extauthz (T27)', () => {
   afterEach(() => {
     for (const socket of sockets.splice(0)) socket.destroy();
   });
-  afterAll(() => rig.close());
+  afterAll(async () => {
+    await rig.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
 
   const open = (port: number): Socket => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -73,6 +88,33 @@ describe('slow clients of extauthz (T27)', () => {
     await until(() => established === 2000);
     for (let count = 0; count < 50; count += 1) {
       expect(await rig.statuses(id)).toEqual([200, 200]);
+    }
+  });
+
+  it('of TLS are cut off when they do not come to the end of their handshake', async () => {
+    const [cert, key] = [join(directory, 'cert'), join(directory, 'key')];
+    writeFileSync(cert, own.cert);
+    writeFileSync(key, own.key);
+    const service = await startExtauthz({
+      directory,
+      ready: false,
+      env: { REDIS_PORT: '1', EXTAUTHZ_TLS_CERT: cert, EXTAUTHZ_TLS_KEY: key },
+    });
+    try {
+      await until(() => service.log().includes('"msg":"ready"'));
+      const slow = [service.httpPort, service.grpcPort].flatMap((port) => [
+        ...many(50, () => trickle(port, Buffer.alloc(0), Buffer.alloc(0))),
+        ...many(50, () => trickle(port, clientHelloBegun, Buffer.alloc(1))),
+      ]);
+      const channel = credentials.createSsl(Buffer.from(authority.cert));
+      const checker = grpcChecker(service.grpcPort, channel);
+      await until(async () => {
+        expect((await checker.check([])).status).toBe(401);
+        return slow.every((isOver) => isOver());
+      });
+      checker.close();
+    } finally {
+      await service.child.stop();
     }
   });
 });

@@ -126,6 +126,14 @@ rules:
       expect(await act(['sec-fetch-site', 'same-origin'])).toBe(200);
     });
 
+    it('lets nobody open a WebSocket with a cookie from another site', async () => {
+      const open = async (...lines: (readonly [string, string])[]) =>
+        (await check([cookie, ['sec-websocket-version', '13'], ...lines], '/api/me')).status;
+      expect(await open()).toBe(403);
+      expect(await open(['origin', 'https://evil.example'])).toBe(403);
+      expect(await open(['origin', publicOrigin])).toBe(200);
+    });
+
     it('lets a preflight pass by its rule only', async () => {
       const preflight = [
         ['origin', 'https://elsewhere.example'],

@@ -121,6 +121,7 @@ function browserLines(choices: Choices): Lines {
   if (choices.rarely(4)) {
     lines.push(['sec-fetch-mode', choices.one(['cors', 'navigate', 'websocket'])]);
   }
+  if (choices.rarely(6)) lines.push(['Sec-WebSocket-Version', choices.one(['13', '8', ''])]);
   if (choices.rarely(6)) {
     lines.push(['access-control-request-method', choices.one([...methods, 'get', ''])]);
   }

@@ -87,7 +87,10 @@ function verdict(
 
 function changes({ method, lines }: ModelRequest): boolean {
   const reads = ['GET', 'HEAD', 'OPTIONS'].includes(method);
-  return !reads || joined(lines, 'sec-fetch-mode') === 'websocket';
+  const opensSocket =
+    joined(lines, 'sec-fetch-mode') === 'websocket' ||
+    joined(lines, 'sec-websocket-version') !== undefined;
+  return !reads || opensSocket;
 }
 
 function isOurs(lines: ModelRequest['lines']): boolean {

@@ -8,7 +8,7 @@ import type { Events } from '../events.js';
 import type { RequestFacts } from '../request-facts.js';
 import { decodeCheckRequest } from './codec/check-request.js';
 import { encodeAllow, encodeDenial } from './codec/check-response.js';
-import { serverCredentials } from './credentials.js';
+import { connections, type ConnectionLimits } from './connections.js';
 import { addHealthService } from './health-service.js';
 import { addReflectionService } from './reflection.js';
 
@@ -24,7 +24,10 @@ export interface GrpcCheckOptions {
   readonly health: Health;
   readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
+  readonly limits?: Partial<ConnectionLimits>;
 }
+
+const defaultLimits: ConnectionLimits = { connections: 16_384, opening: 10_000 };
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
@@ -49,6 +52,7 @@ const authorization: ServiceDefinition = {
 
 /** `envoy.service.auth.v3.Authorization` and `grpc.health.v1.Health` on one port. */
 export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
+  const limits = { ...defaultLimits, ...options.limits };
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': 1024,
@@ -62,6 +66,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   server.addService(authorization, { Check: checkHandler(options) });
   const health = addHealthService(server, options.health, [serviceName]);
   if (options.reflection) addReflectionService(server, [serviceName]);
+  const open = connections(server, options.certificates, limits);
   let port = options.port;
 
   return {
@@ -70,11 +75,11 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
       return port;
     },
     start: async () => {
-      port = await bind(server, options);
+      port = await open.start(options.port);
     },
     stop: async () => {
       health.stop();
-      await drain(server, port);
+      await open.drain(drainGrace);
     },
   };
 }
@@ -116,27 +121,4 @@ function encode(decision: Decision, facts: RequestFacts, answers: AnswerSettings
         extraHeaders(decision, answers),
       )
     : encodeDenial(denialOf(decision, facts, answers), decision.reason);
-}
-
-function bind(server: Server, { port, certificates }: GrpcCheckOptions): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address(port), serverCredentials(certificates), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(new Error(`port ${port} cannot be used: ${error.message}`, { cause: error }));
-    });
-  });
-}
-
-const address = (port: number): string => `[::]:${String(port)}`;
-
-/**
- * GOAWAY, then the calls under way are finished; connections that stay are cut. Node stops reading
- * from one that broke the protocol, and so never hears that the other side has hung up.
- */
-function drain(server: Server, port: number): Promise<void> {
-  return new Promise((resolve) => {
-    // forceShutdown does not find the connections of a server without channelz; drain does.
-    server.drain(address(port), drainGrace);
-    server.tryShutdown(() => resolve());
-  });
 }

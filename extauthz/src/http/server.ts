@@ -30,7 +30,7 @@ export interface HttpCheckOptions {
   readonly isDraining: () => boolean;
 }
 
-const serverOptions: ServerOptions<typeof CheckRequest> = {
+export const serverOptions: ServerOptions<typeof CheckRequest> = {
   IncomingMessage: CheckRequest,
   // Above Envoy's 32 KiB and what it adds: this server never refuses what Envoy let in.
   maxHeaderSize: 65_536,
@@ -42,6 +42,8 @@ const serverOptions: ServerOptions<typeof CheckRequest> = {
   connectionsCheckingInterval: 1_000,
   insecureHTTPParser: false,
 };
+/** Node gives each 120 s, and `requestTimeout` only begins after it, ms (TRUST T27). */
+const handshakeTimeout = 10_000;
 /** Longer than any check takes, ms. */
 const drainGrace = 2_000;
 /** Far above what Envoy's workers open; each costs some KiB. */
@@ -84,7 +86,7 @@ function createServer(
   if (certificates === undefined) return createPlainServer(serverOptions, handler);
   const { mutual } = certificates;
   const server = createTlsServer(
-    { ...serverOptions, requestCert: mutual, rejectUnauthorized: mutual },
+    { ...serverOptions, handshakeTimeout, requestCert: mutual, rejectUnauthorized: mutual },
     handler,
   );
   certificates.onChange((certificate) => server.setSecureContext(certificate));

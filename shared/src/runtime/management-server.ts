@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Health } from './health.js';
 import type { Unit } from './lifecycle.js';
@@ -81,7 +81,7 @@ function send(response: ServerResponse, status: number, text: string): void {
 }
 
 /** Listens on all addresses; a taken port is an error that names it. */
-export function listen(server: Server, port: number): Promise<void> {
+export function listen(server: NetServer, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       const taken = error.code === 'EADDRINUSE';

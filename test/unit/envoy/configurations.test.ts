@@ -6,6 +6,8 @@ import { describe, expect, it } from '@jest/globals';
 import { findEnvoy } from '@sallyport/demo/parts/envoy';
 import { inboundHeadersToStrip } from '@sallyport/shared';
 import { parse } from 'yaml';
+import { serverOptions } from '../../../extauthz/src/http/server.js';
+import { decisiveHeaders } from '../../../extauthz/src/request-facts.js';
 
 interface Filter {
   name: string;
@@ -64,6 +66,27 @@ describe.each(['http', 'grpc'])('envoy-%s.yaml', (mode) => {
       },
     });
     expect(filter.typed_config).not.toHaveProperty('with_request_body');
+  });
+
+  it('tells the check every header that a decision reads', () => {
+    const { allowed_headers } = manager.http_filters[0].typed_config as {
+      allowed_headers: { patterns: { exact?: string; prefix?: string }[] };
+    };
+    const unheard = decisiveHeaders.filter(
+      (name) =>
+        !allowed_headers.patterns.some(
+          ({ exact, prefix }) =>
+            exact === name || (prefix !== undefined && name.startsWith(prefix)),
+        ),
+    );
+    expect(unheard).toEqual([]);
+  });
+
+  it('keeps its connections to the check for a shorter time than the check does', () => {
+    const extauthz = load(mode).static_resources.clusters.find(({ name }) => name === 'extauthz');
+    const text = JSON.stringify(extauthz);
+    const [, seconds] = /"idle_timeout":"([0-9]+)s"/.exec(text) ?? [];
+    expect(Number(seconds) * 1000).toBeLessThan(Number(serverOptions.keepAliveTimeout));
   });
 
   it('asks another replica once when one does not answer, never because one said 503', () => {

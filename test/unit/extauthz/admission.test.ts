@@ -1,9 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { admission } from '../../../extauthz/src/admission.js';
 import type { Authorize } from '../../../extauthz/src/authorizer.js';
 import { deny, type Decision } from '../../../extauthz/src/decision.js';
-import { loopWatch } from '../../../extauthz/src/loop-watch.js';
 import { someFacts } from '../../support/facts.js';
+import { until } from '../../support/until.js';
 
 const unknown = deny('unknown_session');
 const facts = someFacts();
@@ -26,32 +26,42 @@ describe('admission', () => {
   });
 
   it('sheds what would wait beyond the limit, and nothing once the others have their answer', async () => {
-    const answers: ((decision: Decision) => void)[] = [];
+    const answers: ((decide: () => Decision) => void)[] = [];
     const { check, inFlight } = admit((_facts, mayWait) =>
       mayWait ? new Promise((resolve) => answers.push(resolve)) : deny('overloaded'),
     );
     const waiting = [check(), check()].map((answer) => Promise.resolve(answer));
     for (let count = 0; count < 1000; count += 1) expect(check()).toEqual(deny('overloaded'));
     expect([inFlight(), answers.length]).toEqual([2, 2]);
-    for (const answer of answers) answer(unknown);
+    for (const answer of answers) answer(() => unknown);
     expect(await Promise.all(waiting)).toEqual([unknown, unknown]);
     expect(inFlight()).toBe(0);
   });
 
-  it('answers 503 when the answer comes after the deadline', async () => {
-    let answer: (decision: Decision) => void = () => undefined;
+  it.each([
+    ['in time', 250, unknown, 1],
+    ['after the deadline, before the timer', 251, deny('deadline_passed'), 0],
+  ])('decides %s: only what is still given', async (_when, ms, expected, times) => {
+    const given = jest.fn(() => unknown);
+    let answer: (decide: () => Decision) => void = () => undefined;
     const { check, advance } = admit(() => new Promise((resolve) => (answer = resolve)));
     const waiting = check();
-    advance(251);
-    answer(unknown);
-    expect(await waiting).toEqual(deny('deadline_passed'));
+    advance(ms);
+    answer(given);
+    expect(await waiting).toEqual(expected);
+    expect(given).toHaveBeenCalledTimes(times);
   });
 
-  it('does not wait for an answer that never comes', async () => {
-    const { admit: give, inFlight } = admit(() => new Promise(() => undefined));
+  it('does not wait for an answer that never comes, and decides nothing when it comes at last', async () => {
+    const given = jest.fn(() => unknown);
+    let answer: (decide: () => Decision) => void = () => undefined;
+    const { admit: give, inFlight } = admit(() => new Promise((resolve) => (answer = resolve)));
     // Arrived 249 ms ago by the clock that stands still.
     expect(await give(facts, 1000 - 249)).toEqual(deny('deadline_passed'));
     expect(inFlight()).toBe(1);
+    answer(given);
+    await until(() => inFlight() === 0);
+    expect(given).not.toHaveBeenCalled();
   });
 
   it('does not trust what was read after the event loop stood still', () => {
@@ -64,26 +74,15 @@ describe('admission', () => {
     expect(asked).toBe(0);
   });
 
-  it('frees its place when the check fails', async () => {
-    const { check, inFlight } = admit(() => Promise.reject(new Error('broken')));
+  const broken = (): never => {
+    throw new Error('broken');
+  };
+  it.each([
+    ['reading', () => Promise.reject(new Error('broken'))],
+    ['deciding', () => Promise.resolve(broken)],
+  ])('frees its place when %s fails', async (_what, authorize: Authorize) => {
+    const { check, inFlight } = admit(authorize);
     await expect(check()).rejects.toThrow('broken');
     expect(inFlight()).toBe(0);
-  });
-});
-
-describe('loopWatch', () => {
-  it('remembers a standstill until what had piled up is read', async () => {
-    const watch = loopWatch(() => performance.now());
-    await watch.start();
-    expect(watch.possibleWait(performance.now())).toBeLessThan(200);
-    const end = performance.now() + 400;
-    while (performance.now() < end);
-    expect(watch.possibleWait(performance.now())).toBeGreaterThan(300);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(watch.possibleWait(performance.now())).toBeLessThan(300);
-    await watch.stop();
-    expect(watch.possibleWait(Infinity)).toBe(0);
   });
 });

@@ -1,7 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
-import { authorizer } from '../../../extauthz/src/authorizer.js';
+import { authorizer, type Authorize } from '../../../extauthz/src/authorizer.js';
 import type { SessionLookup } from '../../../extauthz/src/check.js';
+import type { Decision } from '../../../extauthz/src/decision.js';
 import { identityOf } from '../../../extauthz/src/identity.js';
 import { readPolicy } from '../../../extauthz/src/policy-file.js';
 import type { Policy } from '../../../extauthz/src/policy.js';
@@ -14,6 +15,12 @@ const policyOf = (rules: string): Policy => {
 };
 const session = someSession();
 const found: SessionLookup = { outcome: 'found', session, identity: identityOf(session) };
+
+/** The decision of a check that is still waited for. */
+const settled = async (answer: ReturnType<Authorize> | (() => Decision)): Promise<Decision> => {
+  const decision = await answer;
+  return typeof decision === 'function' ? decision() : decision;
+};
 
 describe('authorizer', () => {
   const open = policyOf('[{ id: open, path: /api/**, allow: public, preflight: allow }]');
@@ -71,11 +78,37 @@ describe('authorizer', () => {
     const reader = { find, known: () => undefined };
     let policy = noFile;
     const authorize = authorizer({ reader, keyForm: 'hashed', policy: () => policy, now: () => 0 });
-    const decision = authorize(someFacts(), true);
+    const decision = settled(authorize(someFacts(), true));
     policy = policyOf('[]');
     answer(found);
     expect(await decision).toMatchObject({ outcome: 'allow', rule: 'default' });
-    expect(await authorize(someFacts(), true)).toMatchObject({ reason: 'no_rule' });
+    expect(authorize(someFacts(), true)).toMatchObject({ reason: 'no_rule' });
+  });
+
+  it.each([
+    ['known', found, {}, 1],
+    ['read', Promise.resolve(found), {}, 1],
+    ['absent', { outcome: 'absent' } as const, {}, 0],
+    [
+      'of the wrong lane',
+      found,
+      { cookie: undefined, authorization: `Bearer ${newSessionId()}` },
+      0,
+    ],
+  ])('tells that a session that is %s was used only where that is allowed', async (...one) => {
+    const [, lookup, parts, uses] = one;
+    const onUsed = jest.fn();
+    const reader = { find: () => lookup, known: () => undefined };
+    const policy = () => noFile;
+    const authorize = authorizer({ reader, keyForm: 'hashed', policy, now: () => 7, onUsed });
+    const decide = await authorize(someFacts(parts), true);
+    if (lookup instanceof Promise) {
+      // Whoever waited may have been answered meanwhile: then nobody used it (ATTACKS 17).
+      expect(onUsed).not.toHaveBeenCalled();
+    }
+    await settled(decide);
+    expect(onUsed).toHaveBeenCalledTimes(uses);
+    if (uses > 0) expect(onUsed).toHaveBeenCalledWith(expect.any(String), session, 7);
   });
 
   it('gives what is known at once also where nothing may wait, and asks for nothing', async () => {

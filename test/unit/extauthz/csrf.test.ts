@@ -62,7 +62,12 @@ describe('isUnsafe', () => {
     ['PROPFIND', true],
   ])('%s: %s', (method, unsafe) => expect(isUnsafe(method, {})).toBe(unsafe));
 
-  it('counts a WebSocket handshake', () => {
-    expect(isUnsafe('GET', { 'sec-fetch-mode': 'websocket' })).toBe(true);
+  it.each([
+    [{ 'sec-fetch-mode': 'websocket' }],
+    [{ 'sec-websocket-version': '13' }],
+    [{ 'sec-websocket-version': '' }],
+    [{ 'sec-websocket-version': '13', 'sec-fetch-mode': 'cors' }],
+  ])('counts a WebSocket handshake: %j', (headers) => {
+    expect(isUnsafe('GET', headers)).toBe(true);
   });
 });

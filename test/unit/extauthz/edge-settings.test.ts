@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConfigError } from '@sallyport/shared/runtime';
 import { loadConfig } from '../../../extauthz/src/config.js';
-import { forwardedHeadersWatch } from '../../../extauthz/src/forwarded-headers.js';
 
 const origin = { PUBLIC_ORIGIN: 'https://app.example.com' };
 const problems = (env: Record<string, string>): readonly string[] => {
@@ -47,23 +46,5 @@ describe('the settings of the edge', () => {
     [{ EXTAUTHZ_SEND_EMAIL: 'perhaps' }, 'EXTAUTHZ_SEND_EMAIL: must be true or false'],
   ])('refuse %j', (env, problem) => {
     expect(problems(env as Record<string, string>).join('\n')).toContain(problem);
-  });
-});
-
-describe('forwardedHeadersWatch', () => {
-  const warned = (checks: readonly object[]): number => {
-    let count = 0;
-    const watch = forwardedHeadersWatch(() => (count += 1), 3);
-    for (const headers of checks) watch({ headers });
-    return count;
-  };
-
-  it('warns once when none of the headers ever came', () => {
-    expect(warned([{}, {}])).toBe(0);
-    expect(warned([{}, { accept: '*/*' }, {}, {}, {}, {}])).toBe(1);
-  });
-
-  it('is silent for good once one came', () => {
-    expect(warned([{}, { cookie: 'a=b' }, {}, {}, {}, {}])).toBe(0);
   });
 });
