@@ -58,6 +58,9 @@ export interface CheckAnswer {
 
 type HeaderLines = readonly (readonly [name: string, value: string])[];
 
+const namesHost = (headers: HeaderLines): boolean =>
+  headers.some(([name]) => name.toLowerCase() === 'host');
+
 /** One check over HTTP, each header line sent as given. */
 export function checkHttp(
   port: number,
@@ -74,7 +77,7 @@ export function checkHttp(
         path: target,
         method,
         agent,
-        headers: ['host', 'edge', ...headers.flat()],
+        headers: [...(namesHost(headers) ? [] : ['host', 'edge']), ...headers.flat()],
       },
       (response) => {
         let body = '';
@@ -145,9 +148,10 @@ export function grpcChecker(
         const key = name.toLowerCase();
         joined[key] = joined[key] === undefined ? value : `${joined[key]},${value}`;
       }
-      const message = {
-        attributes: { request: { http: { method, path: target, headers: joined } } },
-      };
+      // As Envoy says it: a client's Host is the authority, and stands in both places.
+      const { host = 'edge', ...others } = joined;
+      const http = { method, path: target, host, headers: { ...others, ':authority': host } };
+      const message = { attributes: { request: { http } } };
       return new Promise((resolve, reject) => {
         client.Check(message, { deadline: Date.now() + 5000 }, (error, response) => {
           if (error) reject(error);
