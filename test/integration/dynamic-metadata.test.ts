@@ -52,7 +52,15 @@ async function startLogging(shipped: string, file: string, logFile: string) {
   const child = await startChild({
     name: 'envoy',
     command: (await findEnvoy()).path,
-    args: ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warn'],
+    args: [
+      '-c',
+      file,
+      '--disable-hot-restart',
+      '--concurrency',
+      '1',
+      '--file-flush-interval-msec',
+      '50',
+    ],
     env: {},
     logFile,
     ...answering(`http://127.0.0.1:${String(admin)}/ready`),
@@ -99,7 +107,7 @@ describe('dynamic metadata, in Envoy’s own access log', () => {
         .split('\n')
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line) as Line);
-    // Envoy writes its log every second.
+    // Envoy writes its log a little later.
     await until(() => logged().length === 4);
     expect(logged()).toEqual([
       { path: '/api/1', user: 'u-ada', kind: 'browser', rule: 'rest' },
