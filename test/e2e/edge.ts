@@ -38,12 +38,10 @@ export function edgeSuite(mode: Mode): void {
       await stack.stop();
     });
 
-    const send = (path: string, lines: readonly string[]): ReturnType<typeof rawRequest> =>
-      rawRequest(stack.ports.ingress, [
-        `GET ${path} HTTP/1.1`,
-        `Host: localhost:${String(stack.ports.ingress)}`,
-        ...lines,
-      ]);
+    const send = (path: string, lines: readonly string[]): ReturnType<typeof rawRequest> => {
+      const host = `Host: localhost:${String(stack.ports.ingress)}`;
+      return rawRequest(stack.ports.ingress, [`GET ${path} HTTP/1.1`, host, ...lines]);
+    };
 
     it('lets a person through the smoke journey', async () => {
       for (const { title, run } of smokeSteps(stack.origin, stack.newClient())) {
@@ -52,7 +50,7 @@ export function edgeSuite(mode: Mode): void {
     });
 
     describe.each(Object.entries(forgedLines))('an identity forged %s', (_how, lines) => {
-      it('does not reach the API', async () => {
+      it('reg-2, reg-28, reg-29: does not reach the API', async () => {
         const answer = await send('/api/echo', [`Cookie: ${cookie}`, ...lines]);
         expect([200, 400]).toContain(answer.status);
         if (answer.status === 400) return;
@@ -79,7 +77,7 @@ export function edgeSuite(mode: Mode): void {
       });
     });
 
-    it('keeps our cookies from the API and lets the others through', async () => {
+    it('reg-A28: keeps our cookies from the API and lets the others through', async () => {
       const { body } = await send('/api/echo', [`Cookie: theme=dark; ${cookie}; lang=de`]);
       const cookies = (JSON.parse(body) as Echo).headers.filter(([name]) => name === 'cookie');
       expect(cookies).toEqual([['cookie', 'theme=dark; lang=de']]);
@@ -90,7 +88,7 @@ export function edgeSuite(mode: Mode): void {
       expect((JSON.parse(body) as Echo).headers.map(([name]) => name)).not.toContain('cookie');
     });
 
-    it('keeps the bearer from the API', async () => {
+    it('reg-A28: keeps the bearer from the API', async () => {
       const id = newSessionId();
       const key = sessionKey('extauthz:session:', sessionHandle(id, 'hashed'));
       const [seconds] = await stack.admin().time();
@@ -107,13 +105,35 @@ export function edgeSuite(mode: Mode): void {
       );
     });
 
-    it('keeps Cookie and Authorization from the app', async () => {
+    it('reg-A28: keeps Cookie and Authorization from the app', async () => {
       const lines = [`Cookie: theme=dark; ${cookie}`, 'Authorization: Basic dTpw'];
       const { status, body } = await send('/app-echo', lines);
       expect(status).toBe(200);
       const names = (JSON.parse(body) as Echo).headers.map(([name]) => name);
       expect(names).not.toContain('cookie');
       expect(names).not.toContain('authorization');
+    });
+
+    it('reg-12: is an Envoy no older than the one tried, and stands every route in turn', async () => {
+      const admin = `http://127.0.0.1:${String(stack.ports.envoyAdmin)}/server_info`;
+      const { version } = (await (await fetch(admin)).json()) as { version: string };
+      const [, major, minor] = /\/([0-9]+)\.([0-9]+)\.[0-9]+\//.exec(version) ?? [];
+      expect(Number(major) * 1000 + Number(minor)).toBeGreaterThanOrEqual(1040);
+
+      const { pid } = stack.part('envoy');
+      // Where the filter is switched off per route, and where it is on.
+      const routes = { '/app-echo': 200, '/api/echo': 200, '/user': 200, '/api': 200, '/': 200 };
+      for (let round = 0; round < 5; round += 1) {
+        const answers = await Promise.all(
+          Object.keys(routes).map(async (path) => {
+            const { status } = await send(path, [`Cookie: ${cookie}`, 'Accept: application/json']);
+            return [path, status] as const;
+          }),
+        );
+        expect(Object.fromEntries(answers)).toEqual(routes);
+        expect((await send('/api', [])).status).toBe(401);
+      }
+      expect(stack.part('envoy').pid).toBe(pid);
     });
 
     it('says 503 while Redis is gone and goes on by itself when it is back', async () => {
@@ -146,7 +166,7 @@ export function edgeSuite(mode: Mode): void {
       });
       const seconds = ((performance.now() - began) / 1000).toFixed(2);
       process.stdout.write(`${mode}: first 200 after Redis came back: ${seconds} s\n`);
-      // Never 401: an outage is no proof that the session is gone.
+      // Never 401: an outage proves no session gone.
       expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([]);
       expect(pids()).toEqual(before);
     });

@@ -73,7 +73,7 @@ for (const kind of ['6.2', '7'] as const) {
         expect(await admin().zscore('gateway:refresh-due', session.handle)).not.toBeNull();
       });
 
-      it('counts a report from when it was made, and one from the future as now', async () => {
+      it('reg-A17: counts a report from when it was made, and one from the future as now', async () => {
         await admin().flushall();
         await until(async () => (await admin().exists(stream)) === 1);
         const [late, early] = [await begin(), await begin()];

@@ -110,7 +110,7 @@ describe('extauthz, both transports', () => {
       expect(await rig.calls('hmget')).toBe(before);
     });
 
-    it('asks Redis nothing for a change that a foreign page wants', async () => {
+    it('reg-A29: asks Redis nothing for a change that a foreign page wants', async () => {
       const before = await rig.calls('hmget');
       const foreign: Lines[] = [
         [['origin', 'https://evil.example']],

@@ -73,7 +73,7 @@ describe('invalidationLink on a real Redis', () => {
     expect(invalidated).toContain(changed);
   });
 
-  it('reports every key of a transaction and of a batch', async () => {
+  it('reg-A5: reports every key of a transaction and of a batch', async () => {
     await start();
     const handles = Array.from({ length: 5 }, aHandle);
     await admin.mset(handles.flatMap((handle) => [keyOf(handle), '1']));
@@ -84,7 +84,7 @@ describe('invalidationLink on a real Redis', () => {
     await until(() => invalidated.includes(one) && invalidated.includes(two));
   });
 
-  it('flushes on FLUSHALL', async () => {
+  it('reg-A5: flushes on FLUSHALL', async () => {
     await start();
     await admin.set(keyOf(aHandle()), '1');
     const before = flushes;
@@ -101,7 +101,7 @@ describe('invalidationLink on a real Redis', () => {
     expect(invalidated).toEqual([mark]);
   });
 
-  it('flushes, arms a new connection and reports again after its connection was killed', async () => {
+  it('reg-A1: flushes, arms a new connection and reports again after its connection was killed', async () => {
     const running = await start();
     const { length } = proxy.connections();
     expect(length).toBe(1);
@@ -114,7 +114,7 @@ describe('invalidationLink on a real Redis', () => {
     await until(() => invalidated.includes(handle));
   });
 
-  it('is not trusted from the moment its last proof is 750 ms old, with no timer having run', async () => {
+  it('reg-A3: is not trusted from the moment its last proof is 750 ms old, with no timer having run', async () => {
     const running = await start();
     expect(running.isTrusted(now())).toBe(true);
     // As after a blocked event loop: time has passed, nothing else has.

@@ -48,7 +48,7 @@ function isPublicToEverybody({ path }: Arrival): boolean {
   return true;
 }
 
-describe('the corpus of paths, without a session', () => {
+describe('reg-13, reg-14, reg-16, reg-18, reg-23, reg-32: the corpus of paths, without a session', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-paths-'));
   let withoutFile: ExtauthzProcess | undefined;
   let withPolicy: ExtauthzProcess | undefined;

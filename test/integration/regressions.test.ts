@@ -33,13 +33,7 @@ describe('past vulnerabilities of ext_authz services', () => {
       expect((await check(bearers)).status).toBe(400);
     });
 
-    it('reg-3: takes headers that are no UTF-8 as any others', async () => {
-      const id = await rig.write();
-      const answer = await check([cookie(id), ['X-Odd', 'caf\u00e9\u00ff']]);
-      expect(answer).toMatchObject({ status: 200, headers: { 'x-user-id': 'u-1' } });
-    });
-
-    it('reg-4, reg-6, reg-33: no x-envoy-* and no X-Forwarded-* header moves the decision', async () => {
+    it('reg-4, reg-6, reg-21, reg-33: no x-envoy-* and no X-Forwarded-* header moves the decision', async () => {
       const id = await rig.write();
       const forged = [
         ['X-Envoy-Original-Path', '/public'],
@@ -47,6 +41,7 @@ describe('past vulnerabilities of ext_authz services', () => {
         ['X-Envoy-Auth-Partial-Body', 'false'],
         ['X-Forwarded-Proto', 'https'],
         ['X-Forwarded-Uri', '/livez'],
+        ['X-Forwarded-For', '127.0.0.1'],
         ['X-Original-Url', '/livez'],
         ['X-Forwarded-User', 'root'],
       ] as const;
@@ -92,7 +87,7 @@ describe('past vulnerabilities of ext_authz services', () => {
       expect((await hmgets()) - before).toBeLessThanOrEqual(1);
     });
 
-    it('reg-15, reg-21: no Host and no User-Agent moves the decision', async () => {
+    it('reg-22: no health check’s User-Agent and no health path gets past', async () => {
       for (const agent of [
         'GoogleHC/1.0',
         'kube-probe/1.30',
@@ -104,10 +99,6 @@ describe('past vulnerabilities of ext_authz services', () => {
       for (const path of ['/livez', '/readyz', '/healthz', '/ping', '/metrics', '/ready']) {
         expect((await check([], path)).status).toBe(401);
       }
-    });
-
-    it('reg-22: no health-check User-Agent gets past', async () => {
-      expect((await check([['User-Agent', 'GoogleHC/1.0']], '/api/me')).status).toBe(401);
     });
 
     it('reg-20, reg-28: refuses an identity header in any spelling an upstream may fold', async () => {

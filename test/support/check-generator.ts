@@ -1,173 +1,149 @@
-import { newSessionId, type SessionId } from '@sallyport/shared';
-import type { ModelRequest, ModelRule, ModelRules } from './check-model.js';
+import type { SessionId, SessionKind } from '@sallyport/shared';
+import fc, { type Arbitrary } from 'fast-check';
+import { modelOrigins, type ModelRequest, type Stored } from './check-model.js';
+import { places } from './check-rules.js';
 import { cookieName } from './facts.js';
-import type { Choices } from './proofs.js';
-
-/** The policy of the differential proof. {@link modelRules} says the same in other words. */
-export const rulesFile = `version: 1
-default: deny
-rules:
-  - { id: open, path: /api/public/**, allow: public }
-  - id: reports
-    path: /api/reports/*
-    methods: [GET]
-    allow: { permissions: { any: [a:read] } }
-  - { id: admin, path: /api/admin/**, allow: { roles: { all: [ADMIN] } } }
-  - { id: hooks, path: /api/hooks/*, methods: [POST], allow: authenticated, csrf: off }
-  - { id: shared, path: /api/shared/**, allow: authenticated, preflight: allow }
-  - { id: me, path: [/api/me, /api/café], allow: authenticated }
-`;
-
-type Place = 'open' | 'report' | 'admin' | 'hook' | 'shared' | 'me' | 'nowhere' | 'ambiguous';
-
-/** What each target is, by hand. */
-const places: Readonly<Record<string, Place>> = {
-  '/api/public': 'open',
-  '/api/public/a/b': 'open',
-  '/api/public/?x=/api/me': 'open',
-  '/api/Public/a': 'nowhere',
-  '/api/publica': 'nowhere',
-  '/api/reports/7': 'report',
-  '/api/reports/7/': 'report',
-  '/api/reports/7?all=1': 'report',
-  '/api/reports': 'nowhere',
-  '/api/reports/7/8': 'nowhere',
-  '/api/reports/%C3%A9': 'report',
-  '/api/admin': 'admin',
-  '/api/admin/users/1': 'admin',
-  '/api/hooks/1': 'hook',
-  '/api/shared/things': 'shared',
-  '/api/me': 'me',
-  '/api/me/': 'me',
-  '/api/me?next=/api/public/x': 'me',
-  '/api/caf%C3%A9': 'me',
-  '/': 'nowhere',
-  '/api': 'nowhere',
-  '/api/other': 'nowhere',
-  '/api/public/../me': 'ambiguous',
-  '/api/public/%2e%2e/me': 'ambiguous',
-  '/api/public//a': 'ambiguous',
-  '/api/public/a;b': 'ambiguous',
-  '/api/public%2fa': 'ambiguous',
-  '/api/public/%61': 'ambiguous',
-  '/api/me%00': 'ambiguous',
-  '/api/me\\x': 'ambiguous',
-  '/api/me%5cx': 'ambiguous',
-  '/api/me%3fx': 'ambiguous',
-  '/api/me%': 'ambiguous',
-  '/api/%ff': 'ambiguous',
-};
-
-const rule = (allow: ModelRule['allow'], csrf = true, preflight = false): ModelRule => ({
-  allow,
-  csrf,
-  preflight,
-});
-
-export const modelRules: ModelRules = (method, target) => {
-  switch (places[target]) {
-    case 'open':
-      return rule('public');
-    case 'report':
-      return method === 'GET' || method === 'HEAD' ? rule('reader') : undefined;
-    case 'admin':
-      return rule('admin');
-    case 'hook':
-      return method === 'POST' ? rule('session', false) : undefined;
-    case 'shared':
-      return rule('session', true, true);
-    case 'me':
-      return rule('session');
-    case 'ambiguous':
-      return 'ambiguous';
-    case 'nowhere':
-    case undefined:
-      break;
-  }
-  return undefined;
-};
 
 /** What Node's HTTP parser knows; others never get so far. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'];
 
-/** @param ids those that the store knows something of */
-export function someRequest(choices: Choices, ids: readonly SessionId[]): ModelRequest {
-  // Half of them where a session alone decides, or credentials would hardly be looked at.
-  const target = choices.rarely(2) ? choices.one(Object.keys(places)) : '/api/me';
-  const method = choices.rarely(2) ? choices.one(methods) : 'GET';
-  return { method, target, lines: [...someLines(choices, ids), ...browserLines(choices)] };
-}
+type Lines = readonly (readonly [string, string])[];
 
-type Lines = [string, string][];
+/** One line in `n` requests, else none. */
+const oneIn = (n: number, line: Arbitrary<readonly [string, string]>): Arbitrary<Lines> =>
+  fc.oneof(
+    { weight: n - 1, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: line.map((one) => [one]) },
+  );
+const named = (
+  name: string | Arbitrary<string>,
+  value: Arbitrary<string>,
+): Arbitrary<readonly [string, string]> =>
+  fc.tuple(typeof name === 'string' ? fc.constant(name) : name, value);
+const among = (...lines: Arbitrary<Lines>[]): Arbitrary<Lines> =>
+  fc.tuple(...lines).map((parts) => parts.flat());
+
+const origin = fc.constantFrom(
+  modelOrigins.own,
+  modelOrigins.own,
+  modelOrigins.trusted,
+  'https://evil.example',
+  `${modelOrigins.own}.evil.example`,
+  'null',
+);
 
 /** What a browser says of where a request comes from, honest or not. */
-function browserLines(choices: Choices): Lines {
-  const lines: Lines = [];
-  const origin = (): string =>
-    choices.one([
-      'https://app.example',
-      'https://app.example',
-      'https://partner.example',
-      'https://evil.example',
-      'https://app.example.evil.example',
-      'null',
-    ]);
-  if (choices.rarely(2)) lines.push(['origin', origin()]);
-  if (choices.rarely(40)) lines.push(['Origin', origin()]);
-  if (choices.rarely(2)) {
-    const site = choices.one(['same-origin', 'same-origin', 'none', 'same-site', 'cross-site', '']);
-    lines.push(['sec-fetch-site', site]);
-  }
-  if (choices.rarely(4)) {
-    lines.push(['sec-fetch-mode', choices.one(['cors', 'navigate', 'websocket'])]);
-  }
-  if (choices.rarely(6)) lines.push(['Sec-WebSocket-Version', choices.one(['13', '8', ''])]);
-  if (choices.rarely(6)) {
-    lines.push(['access-control-request-method', choices.one([...methods, 'get', ''])]);
-  }
-  return lines;
+const browserLines = among(
+  oneIn(2, named('origin', origin)),
+  oneIn(40, named('Origin', origin)),
+  oneIn(
+    2,
+    named(
+      'sec-fetch-site',
+      fc.constantFrom('same-origin', 'same-origin', 'none', 'same-site', 'cross-site', ''),
+    ),
+  ),
+  oneIn(3, named('sec-fetch-mode', fc.constantFrom('cors', 'navigate', 'navigate', 'websocket'))),
+  oneIn(6, named('Sec-WebSocket-Version', fc.constantFrom('13', '8', ''))),
+  oneIn(6, named('access-control-request-method', fc.constantFrom(...methods, 'get', ''))),
+);
+
+const otherLine = named(
+  fc.constantFrom(
+    ...['x-user-id', 'X_User_Id', 'x_roles', 'x-other', 'x-envoy-original-path', 'X-Request-Id'],
+  ),
+  fc.constantFrom('root', '', '/admin'),
+);
+
+/** Most of them where a session decides, or credentials would hardly be looked at. */
+const asked = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      { method: 'GET', target: '/api/me' },
+      { method: 'POST', target: '/api/me' },
+      { method: 'GET', target: '/api/reports/7' },
+      { method: 'GET', target: '/api/admin/users/1' },
+      { method: 'POST', target: '/api/hooks/1' },
+      { method: 'OPTIONS', target: '/api/shared/things' },
+    ),
+  },
+  fc.record({
+    method: fc.constantFrom(...methods),
+    target: fc.constantFrom(...Object.keys(places)),
+  }),
+);
+
+/** @param ids those that the store knows something of */
+export function requests(ids: readonly SessionId[]): Arbitrary<ModelRequest> {
+  const known = fc.constantFrom(...ids);
+  const id: Arbitrary<string> = fc.oneof(
+    { weight: 5, arbitrary: known },
+    { weight: 1, arbitrary: known.chain((one) => fc.constantFrom('x', '', `${one}x`)) },
+  );
+  const own = id.map((one) => `${cookieName}=${one}`);
+  const foreign = fc.constantFrom(
+    ...['a=b', 'a=b,c', '__Host-sref=x', '__Host-login-x=y', '', 'a', '='],
+    ...[`x${cookieName}=1`, `${cookieName}x=1`],
+  );
+  const odd = fc.oneof(
+    id.map((one) => `${cookieName} = ${one} `),
+    id.map((one) => `a=1,${cookieName}=${one}`),
+    fc.constant(cookieName),
+  );
+  const pairs = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(fc.array(foreign, { maxLength: 1 }), own, fc.array(foreign, { maxLength: 1 }))
+        .map(([before, one, after]) => [...before, one, ...after]),
+    },
+    fc.array(fc.oneof(own, foreign, odd), { minLength: 1, maxLength: 3 }),
+  );
+  const padding = fc.oneof(
+    { weight: 59, arbitrary: fc.constant<string[]>([]) },
+    { weight: 1, arbitrary: fc.constant(['a'.repeat(8193)]) },
+  );
+  const cookie = named(
+    fc.constantFrom('cookie', 'Cookie'),
+    fc.tuple(pairs, padding).map((parts) => parts.flat().join('; ').trim()),
+  );
+  const authorization = named(
+    fc.constantFrom('authorization', 'Authorization'),
+    id
+      .chain((one) =>
+        fc.constantFrom(
+          ...[`Bearer ${one}`, `bearer  ${one}`, `Bearer ${one}`, 'Basic x', 'Bearer'],
+          `Bearer ${one},x`,
+        ),
+      )
+      .map((text) => text.trim()),
+  );
+  const lines = among(
+    fc.oneof({ weight: 3, arbitrary: cookie.map((one) => [one]) }, fc.constant([])),
+    oneIn(25, cookie),
+    oneIn(3, authorization),
+    oneIn(40, authorization),
+    oneIn(10, otherLine),
+    browserLines,
+  );
+  return fc.tuple(asked, lines).map(([at, sent]) => ({ ...at, lines: sent }));
 }
 
-function someLines(choices: Choices, ids: readonly SessionId[]): Lines {
-  const id = (): string =>
-    choices.rarely(6)
-      ? choices.one(['x', '', `${newSessionId()}x`, newSessionId()])
-      : choices.one(ids);
-  const pair = (): string =>
-    choices.one([
-      `${cookieName}=${id()}`,
-      `${cookieName} = ${id()} `,
-      `a=${choices.one(['b', 'b,c', `1,${cookieName}=${id()}`])}`,
-      `__Host-sref=x`,
-      choices.one(['', 'a', '=', `x${cookieName}=1`, `${cookieName}x=1`, cookieName]),
-    ]);
-  const cookie = (): [string, string] => {
-    const text = choices.rarely(60) ? 'a'.repeat(8193) : '';
-    const pairs = Array.from({ length: 1 + choices.below(3) }, pair);
-    return ['cookie', [...pairs, ...(text === '' ? [] : [text])].join('; ').trim()];
-  };
-  const authorization = (): [string, string] => [
-    choices.one(['authorization', 'Authorization']),
-    choices
-      .one([`Bearer ${id()}`, `bearer  ${id()}`, 'Basic x', 'Bearer', `Bearer ${id()},x`])
-      .trim(),
-  ];
-  const other = (): [string, string] => [
-    choices.one([
-      'x-user-id',
-      'X_User_Id',
-      'x_roles',
-      'x-other',
-      'x-envoy-original-path',
-      'X-Request-Id',
-    ]),
-    choices.one(['root', '', '/admin']),
-  ];
-  const lines: Lines = [];
-  if (!choices.rarely(4)) lines.push(cookie());
-  if (choices.rarely(25)) lines.push(cookie());
-  if (choices.rarely(3)) lines.push(authorization());
-  if (choices.rarely(40)) lines.push(authorization());
-  if (choices.rarely(10)) lines.push(other());
-  return lines;
+/** What the gateway, or a fault, makes of a session's record. */
+export function records(): Arbitrary<Stored> {
+  const kinds: readonly SessionKind[] = ['browser', 'browser', 'native', 'service'];
+  return fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        state: fc.constantFrom('live' as const, 'live' as const, 'live' as const, 'expired'),
+        kind: fc.constantFrom(...kinds),
+        user: fc.constantFrom('ada', 'grace', 'mary'),
+        roles: fc.subarray(['ADMIN', 'USER']),
+        permissions: fc.subarray(['a:read', 'a:read:any', 'b:write']),
+      }),
+    },
+    fc.record({ state: fc.constantFrom('absent' as const, 'corrupt', 'down') }),
+  );
 }

@@ -1,8 +1,18 @@
-import type { SessionId } from '@sallyport/shared';
+import type { SessionKind } from '@sallyport/shared';
+import { credentialStatus, joined, modelCredential } from './check-model-credential.js';
 import { cookieName } from './facts.js';
 
+/** A session as the store has it. */
+export interface ModelSession {
+  readonly state: 'live' | 'expired';
+  readonly kind: SessionKind;
+  readonly user: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+}
+
 /** What the store is made to say of an id. */
-export type Stored = 'browser' | 'native' | 'service' | 'expired' | 'absent' | 'corrupt' | 'down';
+export type Stored = ModelSession | { readonly state: 'absent' | 'corrupt' | 'down' };
 
 export interface ModelRequest {
   readonly method: string;
@@ -12,6 +22,7 @@ export interface ModelRequest {
 
 /** What may be done at a path, in the words of a person who wrote the rules down. */
 export interface ModelRule {
+  readonly id: string;
   readonly allow: 'public' | 'session' | 'reader' | 'admin';
   readonly csrf: boolean;
   readonly preflight: boolean;
@@ -22,67 +33,125 @@ export type ModelRules = (method: string, target: string) => ModelRule | 'ambigu
 
 export const modelOrigins = { own: 'https://app.example', trusted: 'https://partner.example' };
 
-/** The decision, told once more in the plainest way: what status must this request get? */
-export function modelStatus(
+/** All that a check's answer says. */
+export type ModelAnswer =
+  | {
+      readonly status: 200;
+      readonly rule: string;
+      readonly user: string;
+      readonly kind: string;
+      readonly roles: string;
+      readonly permissions: string;
+      /** The Cookie header's new text, where it gets one. */
+      readonly cookie: string | undefined;
+      readonly remove: readonly string[];
+    }
+  | {
+      readonly status: 400 | 401 | 403 | 503;
+      /** `page`: a page for a person, with two session cookies. */
+      readonly reason: string;
+      readonly rule: string | undefined;
+    };
+
+/** The decision, told once more in the plainest way: what must this request get? */
+export function modelAnswer(
   request: ModelRequest,
   rules: ModelRules,
   stored: (id: string) => Stored,
-): 200 | 400 | 401 | 403 | 503 {
+): ModelAnswer {
   const { method, target, lines } = request;
-  if (lines.some(([name]) => imitates(name))) return 400;
+  if (lines.some(([name]) => imitates(name))) return no(400, 'imitated_identity');
   const rule = rules(method, target);
-  if (rule === 'ambiguous') return 400;
+  if (rule === 'ambiguous') return no(400, 'ambiguous_path');
   const wanted = joined(lines, 'access-control-request-method');
   if (method === 'OPTIONS' && joined(lines, 'origin') !== undefined && wanted !== undefined) {
     const asked = rules(wanted, target);
-    if (asked !== undefined && asked !== 'ambiguous' && asked.preflight) return 200;
+    if (asked !== undefined && asked !== 'ambiguous' && asked.preflight) return yes(lines, asked);
   }
-  if (rule === undefined) return 403;
-  if (rule.allow === 'public') return 200;
+  if (rule === undefined) return no(403, 'no_rule');
+  if (rule.allow === 'public') return yes(lines, rule);
   const credential = modelCredential(lines);
-  if (typeof credential === 'number') return credential;
-  if (credential.lane === 'cookie' && rule.csrf && changes(request) && !isOurs(lines)) return 403;
-  return verdict(stored(credential.id), credential.lane, rule.allow);
-}
-
-interface ModelCredential {
-  readonly id: string;
-  readonly lane: 'cookie' | 'bearer';
-}
-
-function modelCredential(lines: ModelRequest['lines']): ModelCredential | 400 | 401 {
-  const cookie = joined(lines, 'cookie');
-  const authorization = joined(lines, 'authorization');
-  if ((cookie?.length ?? 0) > 8192 || (authorization?.length ?? 0) > 8192) return 400;
-
-  const cookies = ownCookies(cookie ?? '');
-  const bearer = /^bearer(?:[ \t]+(.*))?$/i.exec(authorization ?? '');
-  if (cookies.length > 1) return 400;
-  if (bearer !== null && (authorization ?? '').includes(',')) return 400;
-  const inCookie = cookies[0]?.alone === true ? cookies[0].value : undefined;
-  const inBearer = bearer === null ? undefined : (bearer[1] ?? '').trim();
-  if (inCookie === undefined && inBearer === undefined) return 401;
-  if (inCookie !== undefined && inBearer !== undefined) {
-    // Only the very same good id twice is one credential.
-    if (inCookie !== inBearer || !isId(inCookie)) return 400;
-    return { id: inCookie, lane: 'cookie' };
+  if (typeof credential === 'string') {
+    const isPage = credential === 'ambiguous_credential' && isPersonWithCookies(request);
+    return no(credentialStatus[credential], isPage ? 'page' : credential);
   }
-  const id = inCookie ?? inBearer ?? '';
-  if (!isId(id)) return 401;
-  return { id, lane: inCookie === undefined ? 'bearer' : 'cookie' };
+  if (credential.lane === 'cookie' && rule.csrf && changes(request) && !isOurs(lines)) {
+    return no(403, 'csrf', rule);
+  }
+  return verdict(lines, rule, credential.lane, stored(credential.id));
+}
+
+const no = (status: 400 | 401 | 403 | 503, reason: string, rule?: ModelRule): ModelAnswer => ({
+  status,
+  reason,
+  rule: rule?.id,
+});
+
+/** @param session left out: nobody's */
+function yes(lines: ModelRequest['lines'], rule: ModelRule, session?: ModelSession): ModelAnswer {
+  const before = joined(lines, 'cookie');
+  const after = before === undefined ? undefined : withoutOurs(before);
+  const isBearer = /^bearer([ \t]|$)/i.test(joined(lines, 'authorization') ?? '');
+  return {
+    status: 200,
+    rule: rule.id,
+    user: session?.user ?? '',
+    kind: session?.kind ?? '',
+    roles: session?.roles.join(',') ?? '',
+    permissions: session?.permissions.join(',') ?? '',
+    cookie: after === before ? undefined : after,
+    remove: [
+      ...(before !== undefined && after === undefined ? ['cookie'] : []),
+      ...(isBearer ? ['authorization'] : []),
+    ],
+  };
+}
+
+function withoutOurs(header: string): string | undefined {
+  const isOurs = (part: string): boolean =>
+    [cookieName, '__Host-sref', '__Host-return'].includes(nameOf(part)) ||
+    nameOf(part).startsWith('__Host-login-');
+  const pairs = header.split(';');
+  const kept = pairs.filter((pair) => !pair.split(',').some(isOurs));
+  if (kept.length === pairs.length) return header;
+  return kept.join(';').trim() || undefined;
+}
+
+const nameOf = (part: string): string => (part.split('=')[0] ?? '').trim();
+
+/** A browser opening a page, with two cookies of ours and no other credential. */
+function isPersonWithCookies({ method, lines }: ModelRequest): boolean {
+  return (
+    method === 'GET' &&
+    joined(lines, 'sec-fetch-mode') === 'navigate' &&
+    joined(lines, 'authorization') === undefined
+  );
 }
 
 function verdict(
-  stored: Stored,
+  lines: ModelRequest['lines'],
+  rule: ModelRule,
   lane: 'cookie' | 'bearer',
-  allow: ModelRule['allow'],
-): 200 | 401 | 403 | 503 {
-  if (stored === 'down') return 503;
-  const fits = stored === 'browser' ? 'cookie' : 'bearer';
-  if (!['browser', 'native', 'service'].includes(stored) || lane !== fits) return 401;
-  // Nobody here is an admin, and a service may not read.
-  if (allow === 'admin' || (allow === 'reader' && stored === 'service')) return 403;
-  return 200;
+  stored: Stored,
+): ModelAnswer {
+  switch (stored.state) {
+    case 'down':
+      return no(503, 'store_unavailable');
+    case 'absent':
+      return no(401, 'unknown_session');
+    case 'corrupt':
+      return no(401, 'corrupt_session');
+    case 'expired':
+      return no(401, 'expired_session');
+    case 'live': {
+      const { kind, roles, permissions } = stored;
+      if (lane !== (kind === 'browser' ? 'cookie' : 'bearer')) return no(401, 'wrong_lane');
+      const reads = permissions.includes('a:read') || permissions.includes('a:read:any');
+      if (rule.allow === 'admin' && !roles.includes('ADMIN')) return no(403, 'missing_role', rule);
+      if (rule.allow === 'reader' && !reads) return no(403, 'missing_permission', rule);
+      return yes(lines, rule, stored);
+    }
+  }
 }
 
 function changes({ method, lines }: ModelRequest): boolean {
@@ -101,26 +170,8 @@ function isOurs(lines: ModelRequest['lines']): boolean {
   return origin === modelOrigins.own && [undefined, 'same-origin', 'none'].includes(site);
 }
 
-const isId = (text: string): text is SessionId => /^[A-Za-z0-9_-]{43}$/.test(text);
-
 const imitates = (name: string): boolean =>
   name.includes('_') &&
   /^x-(user-id|roles|permissions|user-email|session-kind|identity-jwt)$/i.test(
     name.replaceAll('_', '-'),
   );
-
-function joined(lines: readonly (readonly [string, string])[], wanted: string): string | undefined {
-  const values = lines.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(',');
-}
-
-/** Every occurrence of our cookie; one behind a comma is none of its own but makes two of one. */
-function ownCookies(header: string): { value: string; alone: boolean }[] {
-  return header.split(';').flatMap((pair) =>
-    pair.split(',').flatMap((part, index) => {
-      const equals = part.indexOf('=');
-      if (equals === -1 || part.slice(0, equals).trim() !== cookieName) return [];
-      return [{ value: pair.slice(pair.indexOf('=') + 1).trim(), alone: index === 0 }];
-    }),
-  );
-}

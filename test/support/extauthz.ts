@@ -58,6 +58,9 @@ export interface CheckAnswer {
 
 type HeaderLines = readonly (readonly [name: string, value: string])[];
 
+const namesHost = (headers: HeaderLines): boolean =>
+  headers.some(([name]) => name.toLowerCase() === 'host');
+
 /** One check over HTTP, each header line sent as given. */
 export function checkHttp(
   port: number,
@@ -74,7 +77,7 @@ export function checkHttp(
         path: target,
         method,
         agent,
-        headers: ['host', 'edge', ...headers.flat()],
+        headers: [...(namesHost(headers) ? [] : ['host', 'edge']), ...headers.flat()],
       },
       (response) => {
         let body = '';
@@ -113,6 +116,8 @@ export function grpcChecker(
   channel = credentials.createInsecure(),
 ): {
   check(headers: HeaderLines, target?: string, method?: string): Promise<CheckAnswer>;
+  /** The answer as it came, dynamic metadata included. */
+  ask(headers: HeaderLines, target?: string, method?: string): Promise<CheckResponse>;
   close(): void;
 } {
   const definition = loadSync('envoy/service/auth/v3/external_auth.proto', {
@@ -136,29 +141,32 @@ export function grpcChecker(
     `127.0.0.1:${String(port)}`,
     channel,
   );
+  const ask = (headers: HeaderLines, path = '/api/me', method = 'GET'): Promise<CheckResponse> => {
+    // Envoy joins repeated headers with a comma.
+    const joined: Record<string, string> = {};
+    for (const [name, value] of headers) {
+      const key = name.toLowerCase();
+      joined[key] = joined[key] === undefined ? value : `${joined[key]},${value}`;
+    }
+    // As Envoy says it: a client's Host is the authority, and stands in both places.
+    const { host = 'edge', ...others } = joined;
+    const http = { method, path, host, headers: { ...others, ':authority': host } };
+    const message = { attributes: { request: { http } } };
+    return new Promise((resolve, reject) => {
+      client.Check(message, { deadline: Date.now() + 5000 }, (error, response) => {
+        if (error) reject(error);
+        else resolve(response);
+      });
+    });
+  };
   return {
     close: () => client.close(),
-    check: (headers, target = '/api/me', method = 'GET') => {
-      // Envoy joins repeated headers with a comma.
-      const joined: Record<string, string> = {};
-      for (const [name, value] of headers) {
-        const key = name.toLowerCase();
-        joined[key] = joined[key] === undefined ? value : `${joined[key]},${value}`;
-      }
-      const message = {
-        attributes: { request: { http: { method, path: target, headers: joined } } },
-      };
-      return new Promise((resolve, reject) => {
-        client.Check(message, { deadline: Date.now() + 5000 }, (error, response) => {
-          if (error) reject(error);
-          else resolve(answerOf(response));
-        });
-      });
-    },
+    ask,
+    check: async (...asked) => answerOf(await ask(...asked)),
   };
 }
 
-function answerOf(response: CheckResponse): CheckAnswer {
+export function answerOf(response: CheckResponse): CheckAnswer {
   const denied = response.denied_response;
   const headers = (denied ?? response.ok_response)?.headers ?? [];
   return {

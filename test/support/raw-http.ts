@@ -9,8 +9,13 @@ export interface RawAnswer {
 
 /**
  * One HTTP/1.1 request, byte for byte as given: no client library tidies it.
+ * @param encoding `latin1` sends each character of the lines as one byte
  */
-export function rawRequest(port: number, lines: readonly string[]): Promise<RawAnswer> {
+export function rawRequest(
+  port: number,
+  lines: readonly string[],
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
     let text = '';
@@ -22,7 +27,7 @@ export function rawRequest(port: number, lines: readonly string[]): Promise<RawA
     });
     socket.once('error', reject);
     socket.once('close', () => resolve(parse(text)));
-    socket.write([...lines, 'Connection: close', '', ''].join('\r\n'));
+    socket.write([...lines, 'Connection: close', '', ''].join('\r\n'), encoding);
   });
 }
 

@@ -53,7 +53,7 @@ describe.each(redisVersions)('a revocation in %s', (_name, options) => {
     await remembered();
   });
 
-  it('denies when Redis itself cuts the link', async () => {
+  it('reg-A1: denies when Redis itself cuts the link', async () => {
     const id = await remembered();
     await Promise.all([rig.admin.client('KILL', 'TYPE', 'pubsub'), revoke(id)]);
     await denied(id);
@@ -79,7 +79,7 @@ describe.each(redisVersions)('a revocation in %s', (_name, options) => {
     await remembered();
   });
 
-  it('reports every key of a transaction and of a batch, and FLUSHALL', async () => {
+  it('reg-A5: reports every key of a transaction and of a batch, and FLUSHALL', async () => {
     const pair = [await remembered(), await remembered()];
     const multi = rig.admin.multi();
     for (const id of pair) multi.del(keyOf(id));
@@ -137,7 +137,7 @@ describe.each(redisVersions)('a revocation in %s', (_name, options) => {
       await until(() => rig.links()[0]?.received().includes(mark) === true);
     };
 
-    it('is not lost: no allow from the older reply', async () => {
+    it('reg-A4: is not lost: no allow from the older reply', async () => {
       const crossedBefore = await rig.metric('extauthz_cache_crossed_total');
       for (let round = 0; round < 20; round += 1) {
         const id = await rig.write();
@@ -149,7 +149,7 @@ describe.each(redisVersions)('a revocation in %s', (_name, options) => {
       expect(await rig.metric('extauthz_cache_crossed_total')).toBeGreaterThan(crossedBefore);
     });
 
-    it('is not lost when it is a creation: no 401 from the older reply', async () => {
+    it('reg-A4: is not lost when it is a creation: no 401 from the older reply', async () => {
       for (let round = 0; round < 20; round += 1) {
         const id = newSessionId();
         const create = () => writeSession(rig.admin, {}, 600, id);

@@ -42,7 +42,7 @@ describe.each(redisVersions)('a replica in the place of %s', (_name, options) =>
     });
     afterAll(() => rig.close());
 
-    it('is not believed, nor is what was in memory, until it is promoted again', async () => {
+    it('reg-A2: is not believed, nor is what was in memory, until it is promoted again', async () => {
       const [cached, unseen] = [await rig.write(), await rig.write()];
       await rig.turn(cached, 200);
       await rig.remembered(cached);

@@ -20,7 +20,7 @@ describe('an extauthz that stood still', () => {
   });
   afterAll(() => rig.close());
 
-  it('allows nothing from before: not what was revoked meanwhile, and it forgets nobody else', async () => {
+  it('reg-A3: allows nothing from before: not what was revoked meanwhile, and it forgets nobody else', async () => {
     for (let round = 0; round < 5; round += 1) {
       const [revoked, live] = [await rig.write(), await rig.write()];
       await rig.turn(revoked, 200);

@@ -114,7 +114,7 @@ describe('a Cluster of three', () => {
     await remembered();
   });
 
-  it('is right while a slot is on its way and after it arrived', async () => {
+  it('reg-A7: is right while a slot is on its way and after it arrived', async () => {
     const [id] = (await remembered()) as [SessionId];
     const slot = await slotOf(keyOf(id));
     await moveSlot(redis, slot, {
@@ -138,7 +138,7 @@ describe('a Cluster of three', () => {
     await remembered();
   });
 
-  it('denies a session that was revoked at the new owner while its slot was on its way', async () => {
+  it('reg-A7: denies a session that was revoked at the new owner while its slot was on its way', async () => {
     const [id] = (await remembered()) as [SessionId];
     const slot = await slotOf(keyOf(id));
     await moveSlot(redis, slot, {

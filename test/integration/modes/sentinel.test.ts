@@ -84,7 +84,7 @@ describe('one primary, two replicas and three sentinels', () => {
     await checks.remembered(id);
   });
 
-  it('never lets a revoked session in again when a replica is promoted beside a living primary', async () => {
+  it('reg-A2: never lets a revoked session in again when a replica is promoted beside a living primary', async () => {
     const [stays, goes] = [await remembered(), await remembered()];
     const old = await rig.master();
     const before = await rig.masterPort();

@@ -104,7 +104,7 @@ describe('cachedSessionReader', () => {
     },
   );
 
-  it('does not let a later caller join a read that an invalidation has crossed', async () => {
+  it('reg-A4: does not let a later caller join a read that an invalidation has crossed', async () => {
     void reader.find(handle);
     await settle();
     reader.invalidate(handle);

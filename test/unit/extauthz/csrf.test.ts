@@ -33,7 +33,7 @@ describe('provesOrigin', () => {
     [`${own}.evil.example`, undefined, false],
     ['HTTPS://APP.EXAMPLE.COM', undefined, false],
     ['http://app.example.com', undefined, false],
-  ])('of Origin %s and Sec-Fetch-Site %s says %s', (origin, site, proved) => {
+  ])('reg-A29: of Origin %s and Sec-Fetch-Site %s says %s', (origin, site, proved) => {
     const headers = {
       ...(origin === undefined ? {} : { origin }),
       ...(site === undefined ? {} : { 'sec-fetch-site': site }),

@@ -27,7 +27,7 @@ describe('takeHeader', () => {
     expect(take([name, 'v']).imitatesIdentity).toBeUndefined();
   });
 
-  it('reads nothing but what a decision needs', () => {
+  it('reg-30: reads nothing but what a decision needs', () => {
     expect(
       take(['x-envoy-original-path', '/x'], ['__proto__', 'y'], ['x-request-id', 'r']),
     ).toEqual({
@@ -37,7 +37,7 @@ describe('takeHeader', () => {
 });
 
 describe('requestFacts', () => {
-  it('keeps the query out of the path', () => {
+  it('reg-19: keeps the query out of the path', () => {
     expect(requestFacts('GET', '/api/x?code=secret', {}, '__Host-session').path).toBe('/api/x');
   });
 });

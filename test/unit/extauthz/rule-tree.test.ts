@@ -104,6 +104,15 @@ describe('ruleTree', () => {
     expect(ruleTree([one], () => 0).find(path, 'GET')).toBe(covers ? one : undefined);
   });
 
+  it.each(Array.from('.+^$()[]{}|-'))('reg-17: takes %s in a pattern for itself', (character) => {
+    const one = aRule({ paths: [`/api/a${character}b`] });
+    const find = (path: string) => ruleTree([one], () => 0).find(path, 'GET');
+    expect(find(`/api/a${character}b`)).toBe(one);
+    for (const path of ['/api/axb', '/api/ab', '/api/aab', '/api/a', '/api/b', '/api/aXbb']) {
+      expect(find(path)).toBeUndefined();
+    }
+  });
+
   it('opens a public path only as it is written', () => {
     const find = (pattern: string, path: string) =>
       ruleTree([aRule({ paths: [pattern], allow: 'public' })], () => 0).find(path, 'GET')?.id;

@@ -64,7 +64,7 @@ describe('SessionCache', () => {
     expect(inUse.filter((handle) => cache.get(handle, 1) !== undefined).length).toBe(80);
   });
 
-  it('keeps its sessions under a flood of 1,000,000 unknown ids (ATTACKS 6)', () => {
+  it('reg-A6: keeps its sessions under a flood of 1,000,000 unknown ids', () => {
     const cache = new SessionCache(100);
     const inUse = Array.from({ length: 100 }, aHandle);
     for (const handle of inUse) cache.set(handle, entry());

@@ -21,7 +21,7 @@ describe('judge', () => {
   );
 
   it.each(['6.2.5', '6.2.19', '7.0.15', '7.2.10', '8.0.3', '8.2.1'])(
-    'warns about Redis %s',
+    'reg-51: warns about Redis %s',
     (version) => {
       const { problems, warnings } = judge(info({ redis_version: version }));
 
