@@ -84,13 +84,13 @@ describe('cachedSessionReader, with crowds before it', () => {
     expect(reads).toBe(2);
   });
 
-  it('keeps its hit rate under a flood of 1,000,000 unknown ids (ATTACKS 6)', async () => {
+  it('keeps its hit rate under a flood of 200,000 unknown ids (ATTACKS 6)', async () => {
     const reader = readerOf(1_000);
     const inUse = Array.from({ length: 1_000 }, aHandle);
     for (const handle of inUse) sessions.set(handle, found);
     for (const handle of inUse) await reader.find(handle);
     expect(reader.size()).toBe(1_000);
-    for (let index = 0; index < 1_000_000; index += 1) {
+    for (let index = 0; index < 200_000; index += 1) {
       // Unlike in their first characters, as random ids are.
       const id = Math.imul(index, 2_654_435_761).toString(36).padStart(43, 'x');
       await reader.find(id as SessionHandle);
