@@ -35,17 +35,25 @@ export async function slowProxy(
     };
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
     client.on('data', (chunk: Buffer) => upstream.write(chunk));
-    let free = 0;
+    // A queue, not a timer each: as with TCP nothing overtakes what was sent before it.
+    const held: { readonly chunk: Buffer; readonly due: number }[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const pass = (): void => {
+      clearTimeout(timer);
+      for (let next = held[0]; next !== undefined; next = held[0]) {
+        const wait = next.due - performance.now();
+        if (wait > 0) {
+          timer = setTimeout(pass, Math.ceil(wait));
+          return;
+        }
+        held.shift();
+        if (!client.destroyed) client.write(next.chunk);
+      }
+    };
     upstream.on('data', (chunk: Buffer) => {
       const lost = random() < weather.loss ? retransmissionMs : 0;
-      const now = performance.now();
-      // Nothing overtakes what was sent before it.
-      free = Math.max(free, now + weather.delayMs + lost);
-      const pass = (): void => {
-        if (!client.destroyed) client.write(chunk);
-      };
-      if (free > now) setTimeout(pass, free - now);
-      else pass();
+      held.push({ chunk, due: performance.now() + weather.delayMs + lost });
+      pass();
     });
   });
   await new Promise<void>((resolve) => {

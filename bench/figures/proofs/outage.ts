@@ -38,7 +38,9 @@ export const outage: Proof = {
     const answers = [...gone.probes.all, ...late.probes.all];
     const others = answers.filter(({ status }) => status !== 200 && status !== 503);
     return {
-      notes: [`outage: ${JSON.stringify(countsOf(answers))}; ${late.note}`],
+      notes: [
+        `outage: direct ${countsOf(gone.probes.all)}; slow ${countsOf(late.probes.all)}; ${late.note}`,
+      ],
       figures: [
         ...gone.figures,
         ...late.figures,
@@ -99,9 +101,9 @@ async function goneAndBack(
     probes,
     figures: [
       time('killed-503-p99', goals.answer, percentile(latencies(unavailable), 0.99), unavailable),
-      allowsAfterBound('killed', whileKilled, killed),
+      allowsAfterBound('killed', whileKilled, killed, Infinity),
       time('stopped-slowest', goals.slowest, Math.max(...latencies(whileStopped)), whileStopped),
-      allowsAfterBound('stopped', whileStopped, stopped),
+      allowsAfterBound('stopped', whileStopped, stopped, resumed),
       time('stopped-recovery', goals.recovery, recovered - resumed),
       time('rotated-recovery', goals.rotation, taken - rotated),
     ],
@@ -142,12 +144,12 @@ async function throughWeather(
   return { probes, figures, note: shares.join(', '), growth };
 }
 
-function countsOf(answers: readonly Answer[]): Record<string, number> {
+function countsOf(answers: readonly Answer[]): string {
   const counts: Record<string, number> = {};
   for (const { protocol, status } of answers) {
     counts[`${protocol} ${status}`] = (counts[`${protocol} ${status}`] ?? 0) + 1;
   }
-  return counts;
+  return JSON.stringify(counts);
 }
 
 function latencies(answers: readonly Answer[]): number[] {
@@ -165,9 +167,16 @@ function time(name: string, atMost: number, value: number, measured?: readonly A
   };
 }
 
-/** Nobody can know any more: trust in the cache has ended. */
-function allowsAfterBound(name: string, answers: readonly Answer[], since: number): Figure {
-  const allows = answers.filter(({ sent, status }) => status === 200 && sent > since + boundMs);
+/** Nobody can know any more, until Redis is back: trust in the cache has ended. */
+function allowsAfterBound(
+  name: string,
+  answers: readonly Answer[],
+  since: number,
+  back: number,
+): Figure {
+  const allows = answers.filter(
+    ({ sent, ms, status }) => status === 200 && sent > since + boundMs && sent + ms < back,
+  );
   return { name: `outage-${name}-allows-after-bound`, value: allows.length, goal: { atMost: 0 } };
 }
 
