@@ -104,6 +104,15 @@ describe('ruleTree', () => {
     expect(ruleTree([one], () => 0).find(path, 'GET')).toBe(covers ? one : undefined);
   });
 
+  it('takes every character of a rule for itself', () => {
+    const paths = ['/v1.0/a.b', '/c+', '/d$', '/[ef]', '/(g|h)', '/^'];
+    const tree = ruleTree([aRule({ paths })], () => 0);
+    for (const path of paths) expect([path, tree.find(path, 'GET')?.id]).toEqual([path, 'r']);
+    for (const path of ['/v1x0/a.b', '/v1.0/axb', '/cc', '/c', '/d', '/e', '/g', '/']) {
+      expect([path, tree.find(path, 'GET')]).toEqual([path, undefined]);
+    }
+  });
+
   it('opens a public path only as it is written', () => {
     const find = (pattern: string, path: string) =>
       ruleTree([aRule({ paths: [pattern], allow: 'public' })], () => 0).find(path, 'GET')?.id;
