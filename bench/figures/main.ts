@@ -5,8 +5,21 @@ import { onWorkbench } from '../src/workbench.js';
 import { figureLine, isReached, type Figure, type Proof } from './figure.js';
 import { proofs } from './proofs.js';
 
+const usage = `npm run figures -- [options]
+
+  --only a,b     only these proofs
+  --list         the proofs, and what each does
+  --short        the form for CI
+  --seed text    what each proof is repeated from; left out: sallyport
+
+Prints a line per figure and writes JSON to bench/out/. What they mean: docs/performance.md`;
+
 async function main(): Promise<void> {
-  const { only, short, seed, list } = readCommandLine(process.argv.slice(2), '');
+  const { only, short, seed, list, help } = readCommandLine(process.argv.slice(2), '');
+  if (help) {
+    console.log(usage);
+    return;
+  }
   if (list) {
     for (const { name, about } of proofs) console.log(`${name}: ${about}`);
     return;

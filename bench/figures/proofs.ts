@@ -3,6 +3,7 @@ import { chaosRedis } from './proofs/chaos-redis.js';
 import { generatedProofs } from './proofs/generated.js';
 import { headersThroughEnvoy } from './proofs/headers-through-envoy.js';
 import { killReplica } from './proofs/kill-replica.js';
+import { outage } from './proofs/outage.js';
 import { recovery } from './proofs/recovery.js';
 import { revocationProofs } from './proofs/revocation.js';
 import { rollingRestart } from './proofs/rolling-restart.js';
@@ -12,6 +13,7 @@ export const proofs: readonly Proof[] = [
   ...revocationProofs,
   chaosRedis,
   recovery,
+  outage,
   headersThroughEnvoy,
   killReplica,
   rollingRestart,

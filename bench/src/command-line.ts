@@ -7,9 +7,10 @@ export interface Chosen {
   readonly short: boolean;
   readonly seed: string;
   readonly list: boolean;
+  readonly help: boolean;
 }
 
-/** `[suite] --only a,b --quick|--short --seed text --list` */
+/** `[suite] --only a,b --quick|--short --seed text --list --help` */
 export function readCommandLine(args: readonly string[], defaultSuite: string): Chosen {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -20,6 +21,7 @@ export function readCommandLine(args: readonly string[], defaultSuite: string): 
       short: { type: 'boolean', default: false },
       seed: { type: 'string', default: 'sallyport' },
       list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   return {
@@ -28,6 +30,7 @@ export function readCommandLine(args: readonly string[], defaultSuite: string): 
     short: values.quick || values.short,
     seed: values.seed,
     list: values.list,
+    help: values.help,
   };
 }
 

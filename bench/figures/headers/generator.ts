@@ -8,12 +8,17 @@ export type Credential = 'session' | 'none' | 'unknown' | 'twice' | 'other lane'
 
 /** A request as a client writes it; the runner only fills the session's id in. */
 export interface GeneratedRequest {
+  readonly protocol: 'h1' | 'h2';
+  /** HTTP/2 as a library would send it: without capitals and hop-by-hop headers. */
+  readonly byTheBook: boolean;
   readonly method: string;
   readonly path: string;
   readonly credential: Credential;
   /** Which of the sessions. */
   readonly session: number;
   readonly lines: readonly string[];
+  /** Forgeries after a body. */
+  readonly trailers: readonly string[];
 }
 
 const name = fc.constantFrom(...inboundHeadersToStrip);
@@ -73,6 +78,8 @@ const others = fc.constantFrom(
 
 export const generatedRequest: fc.Arbitrary<GeneratedRequest> = fc
   .record({
+    protocol: fc.constantFrom('h1' as const, 'h1' as const, 'h2' as const),
+    byTheBook: fc.nat({ max: 14 }).map((one) => one > 0),
     method: fc.constantFrom('GET', 'GET', 'GET', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH'),
     path: fc.constantFrom(
       ...['/api/me', '/api/me', '/api/orders/7?page=2', '/api', '/api/', '//api/me'],
@@ -87,8 +94,13 @@ export const generatedRequest: fc.Arbitrary<GeneratedRequest> = fc
     forgeries: fc.array(forgery, { maxLength: 4 }),
     nominations: fc.array(nomination, { maxLength: 1 }),
     others: fc.array(others, { maxLength: 2 }),
+    trailing: fc.oneof(
+      { weight: 4, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: fc.array(forgery, { minLength: 1, maxLength: 2 }) },
+    ),
   })
-  .map(({ forgeries, nominations, others: rest, ...request }) => ({
+  .map(({ forgeries, nominations, others: rest, trailing, ...request }) => ({
     ...request,
+    trailers: trailing.flat(),
     lines: [...forgeries.flat(), ...nominations, ...rest],
   }));

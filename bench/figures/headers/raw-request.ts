@@ -6,7 +6,7 @@ const patience = 10_000;
  * One HTTP/1.1 request, byte for byte as given, on a connection of its own.
  * @returns the status; 0 when the connection ended without an answer
  */
-export function rawRequest(port: number, lines: readonly string[]): Promise<number> {
+export function rawRequest(port: number, lines: readonly string[], body: string): Promise<number> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
     let text = '';
@@ -22,6 +22,6 @@ export function rawRequest(port: number, lines: readonly string[]): Promise<numb
     });
     socket.on('error', () => settle(0));
     socket.on('close', () => settle(0));
-    socket.write([...lines, '', ''].join('\r\n'), 'latin1');
+    socket.write([...lines, '', body].join('\r\n'), 'latin1');
   });
 }

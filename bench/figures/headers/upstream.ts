@@ -14,15 +14,14 @@ export async function rememberingUpstream(
 ): Promise<{ port: number; take(number: string): HeaderLines | undefined }> {
   const seen = new Map<string, HeaderLines>();
   const server = createServer((request, response) => {
-    const { rawHeaders } = request;
-    const lines: [string, string][] = [];
-    for (let at = 0; at < rawHeaders.length; at += 2) {
-      lines.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
-    }
     const number = request.headers[numberHeader];
-    if (typeof number === 'string') seen.set(number, lines);
-    response.writeHead(200, ['content-length', '0']);
-    response.end();
+    // Trailers are there only at the end.
+    request.resume().once('end', () => {
+      const lines = [...pairs(request.rawHeaders), ...pairs(request.rawTrailers)];
+      if (typeof number === 'string') seen.set(number, lines);
+      response.writeHead(200, ['content-length', '0']);
+      response.end();
+    });
   });
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve) => {
@@ -40,4 +39,11 @@ export async function rememberingUpstream(
       return lines;
     },
   };
+}
+
+function pairs(raw: readonly string[]): [name: string, value: string][] {
+  return Array.from({ length: raw.length >> 1 }, (_, at) => [
+    raw[2 * at] ?? '',
+    raw[2 * at + 1] ?? '',
+  ]);
 }

@@ -5,7 +5,7 @@ import type { Proof } from '../figure.js';
 import { startTraffic, target } from '../traffic/traffic.js';
 import { verdictFigures, verdictNote } from './verdict-figures.js';
 
-const noticed = 2_000;
+const patience = 2_000;
 
 export const chaosRedis: Proof = {
   name: 'chaos-redis',
@@ -23,12 +23,13 @@ export const chaosRedis: Proof = {
       checks,
       rate,
     });
+    let seen = 0;
     for (let kill = 1; kill <= kills; kill += 1) {
       await traffic.reach((kill * checks) / (kills + 1));
       const before = traffic.trouble();
       await redis.process.kill();
-      // Down for as long as it takes to be missed, so that every kill is one that mattered.
-      await holdsWithin(noticed, () => traffic.trouble() > before);
+      // Down for as long as it takes to be missed: a kill that nobody met proves nothing.
+      if (await holdsWithin(patience, () => traffic.trouble() > before)) seen += 1;
       await redis.process.restart();
     }
     const verdict = await traffic.verdict();
@@ -37,7 +38,7 @@ export const chaosRedis: Proof = {
       notes: [verdictNote(name, verdict)],
       figures: [
         { name: `${name}-checks`, value: verdict.checks, goal: { atLeast: checks } },
-        { name: `${name}-kills`, value: kills, goal: { atLeast: kills } },
+        { name: `${name}-kills`, value: seen, goal: { atLeast: kills } },
         ...verdictFigures(name, verdict),
       ],
     };

@@ -95,6 +95,13 @@ export const generatedProofs: readonly Proof[] = [
     pattern: 'extauthz-differential',
   }),
   generated({
+    name: 'hostile',
+    about: 'Hostile bytes at both check ports: raw HTTP, HTTP/2 frames, messages, slow clients',
+    minutes: 15,
+    project: 'integration',
+    pattern: 'extauthz-(hostile|slow-clients)',
+  }),
+  generated({
     name: 'refresh-once',
     about: 'One use of a refresh token per expiry: 50 callers on each of three replicas',
     minutes: 20,

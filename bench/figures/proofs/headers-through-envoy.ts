@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { defaultSessionCookieName } from '@sallyport/shared';
 import fc from 'fast-check';
 import { sessionIdAt } from '../../src/load/sessions.js';
 import { startBenchEnvoy } from '../../src/parts/envoy.js';
@@ -11,8 +10,8 @@ import type { Workbench } from '../../src/workbench.js';
 import type { Figure, Proof } from '../figure.js';
 import { generatedRequest, type GeneratedRequest } from '../headers/generator.js';
 import { judgeHeaders } from '../headers/judge-headers.js';
-import { rawRequest } from '../headers/raw-request.js';
-import { numberHeader, rememberingUpstream } from '../headers/upstream.js';
+import { send } from '../headers/send.js';
+import { rememberingUpstream } from '../headers/upstream.js';
 
 const sessions = 20;
 const atATime = 16;
@@ -20,6 +19,7 @@ const atATime = 16;
 interface Counts {
   requests: number;
   reached: number;
+  reachedByH2: number;
   foreign: number;
   missing: number;
   leaks: number;
@@ -28,10 +28,11 @@ interface Counts {
 
 export const headersThroughEnvoy: Proof = {
   name: 'headers-through-envoy',
-  about: 'Generated requests with forged identity headers through real Envoy, both modes',
-  minutes: 8,
+  about:
+    'Generated requests with forged identity headers through real Envoy, both modes, HTTP/1.1 and HTTP/2',
+  minutes: 12,
   run: async (bench, { seed, short }) => {
-    const perMode = short ? 300 : 5_500;
+    const perMode = short ? 300 : 10_500;
     const number = createHash('sha256').update(seed).digest().readInt32LE(0);
     const requests = fc.sample(generatedRequest, { numRuns: perMode, seed: number });
     const figures: Figure[] = [];
@@ -50,6 +51,11 @@ export const headersThroughEnvoy: Proof = {
           name: `${name}-reached-share`,
           value: counts.reached / counts.requests,
           goal: { atLeast: 0.4 },
+        },
+        {
+          name: `${name}-reached-h2`,
+          value: counts.reachedByH2,
+          goal: { atLeast: perMode / 10 },
         },
       );
     }
@@ -77,7 +83,7 @@ async function throughEnvoy(
     upstreamPort: upstream.port,
   });
   const counts: Counts = {
-    ...{ requests: 0, reached: 0, foreign: 0, missing: 0, leaks: 0 },
+    ...{ requests: 0, reached: 0, reachedByH2: 0, foreign: 0, missing: 0, leaks: 0 },
     statuses: {},
   };
   let next = 0;
@@ -87,13 +93,15 @@ async function throughEnvoy(
       next += 1;
       const request = requests[number] as GeneratedRequest;
       const id = sessionIdAt(seed, request.session);
-      const status = await rawRequest(envoy.port, bytesOf(request, id, String(number)));
+      const status = await send(envoy.port, request, id, String(number));
       counts.requests += 1;
-      counts.statuses[status] = (counts.statuses[status] ?? 0) + 1;
+      const kind = `${request.protocol} ${status}`;
+      counts.statuses[kind] = (counts.statuses[kind] ?? 0) + 1;
       const lines = upstream.take(String(number));
       if (lines === undefined) continue;
       const findings = judgeHeaders(request, id, lines);
       counts.reached += 1;
+      if (request.protocol === 'h2') counts.reachedByH2 += 1;
       counts.foreign += findings.foreign;
       counts.missing += findings.missing;
       counts.leaks += findings.leaks;
@@ -101,23 +109,4 @@ async function throughEnvoy(
   };
   await Promise.all(Array.from({ length: atATime }, worker));
   return counts;
-}
-
-function bytesOf(request: GeneratedRequest, id: string, number: string): string[] {
-  const cookie = `${defaultSessionCookieName}=${id}`;
-  const credentials: Record<GeneratedRequest['credential'], readonly string[]> = {
-    session: [`Cookie: theme=dark; ${cookie}`],
-    none: [],
-    unknown: [`Cookie: ${defaultSessionCookieName}=${'A'.repeat(43)}`],
-    twice: [`Cookie: ${cookie}`, `Cookie: ${cookie}`],
-    'other lane': [`Authorization: Bearer ${id}`],
-  };
-  return [
-    `${request.method} ${request.path} HTTP/1.1`,
-    'Host: edge',
-    `${numberHeader}: ${number}`,
-    'Content-Length: 0',
-    ...credentials[request.credential],
-    ...request.lines,
-  ];
 }

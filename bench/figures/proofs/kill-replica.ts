@@ -9,8 +9,8 @@ export const killReplica: Proof = {
   run: (_bench, settings) =>
     withReplicas(
       killReplica.name,
-      settings,
-      async ([victim], traffic, checks) => {
+      { ...settings, seconds: 4 },
+      async ([victim], traffic, { checks }) => {
         await traffic.reach(checks / 3);
         await victim?.child.kill();
       },

@@ -1,5 +1,5 @@
 import type { Proof } from '../figure.js';
-import { checksPerSecond, withReplicas } from './replicas.js';
+import { withReplicas } from './replicas.js';
 import { verdictFigures } from './verdict-figures.js';
 
 /** How long both serve again before the next one goes: as long as a rollout would wait at least. */
@@ -12,15 +12,15 @@ export const rollingRestart: Proof = {
   run: (_bench, settings) =>
     withReplicas(
       rollingRestart.name,
-      settings,
-      async (replicas, traffic, checks) => {
+      { ...settings, seconds: 10 },
+      async (replicas, traffic, { checks, perSecond }) => {
         let reached = checks / 10;
         for (const { child } of replicas) {
           await traffic.reach(Math.min(reached, checks));
           const before = performance.now();
           await child.restart();
           const seconds = (performance.now() - before) / 1000 + settledSeconds;
-          reached += seconds * checksPerSecond;
+          reached += seconds * perSecond;
         }
       },
       (name, verdict) => [

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { root } from '../machine.js';
 import { upstreamInside } from './envoy-upstream.js';
-import { harden } from './envoy-hardening.js';
 
 export type EnvoyMode = 'http' | 'grpc';
 
@@ -15,25 +14,23 @@ export interface EnvoySetup {
   readonly authorizers: readonly { readonly port: number; readonly healthPort: number }[];
   /** Where /api and the app's routes lead: a port of somebody's, or a listener inside this Envoy. */
   readonly upstream: { readonly port: number; readonly inside: boolean };
-  /** Adds what the shipped files may lack for replicas that come and go. */
-  readonly hardened?: boolean;
 }
 
 /** As much of Envoy's bootstrap as is changed here. */
 export interface Tree {
   [key: string]: unknown;
 }
-export interface Cluster extends Tree {
+interface Cluster extends Tree {
   name: string;
   load_assignment: { endpoints: { lb_endpoints: { endpoint: Endpoint }[] }[] };
 }
-export interface Endpoint extends Tree {
+interface Endpoint extends Tree {
   address: Address;
 }
 interface Address {
   socket_address: { address: string; port_value: number };
 }
-export interface Filter extends Tree {
+interface Filter extends Tree {
   name: string;
   typed_config: Tree;
 }
@@ -73,11 +70,6 @@ export function envoyConfig(setup: EnvoySetup): Tree {
   if (setup.authorizers.length === 0) {
     manager['http_filters'] = filters.filter(({ name }) => name !== extAuthz);
     withoutPerRoute(manager);
-  } else if (setup.hardened === true) {
-    const filter = filters.find(({ name }) => name === extAuthz);
-    const cluster = clusters.find(({ name }) => name === 'extauthz');
-    if (filter === undefined || cluster === undefined) throw new Error(`${file}: no ext_authz`);
-    harden(setup, filter, cluster);
   }
   if (setup.upstream.inside) listeners.push(upstreamInside(setup.upstream.port) as never);
   return config;
@@ -88,6 +80,12 @@ function setAuthorizers(cluster: Cluster, { authorizers }: EnvoySetup): void {
     cluster,
     authorizers.map(({ port }) => port),
   );
+  const [group] = cluster.load_assignment.endpoints;
+  for (const [index, { endpoint }] of group?.lb_endpoints.entries() ?? []) {
+    const health = endpoint['health_check_config'] as Tree | undefined;
+    // Each replica has its own: with the shipped port all of them would look ill, and be asked anyway.
+    if (health !== undefined) health['port_value'] = authorizers[index]?.healthPort;
+  }
 }
 
 /** One endpoint per port, each like the shipped one. */

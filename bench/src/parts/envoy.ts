@@ -20,7 +20,6 @@ export interface BenchEnvoyOptions {
   readonly authorizers: readonly Service[];
   /** Left out: a listener inside Envoy. */
   readonly upstreamPort?: number;
-  readonly hardened?: boolean;
 }
 
 /** A real Envoy with the shipped configuration; what differs is said in envoy-config.ts. */
@@ -42,7 +41,6 @@ export async function startBenchEnvoy(
       port: options.upstreamPort ?? (await freePort()),
       inside: options.upstreamPort === undefined,
     },
-    hardened: options.hardened === true,
   });
   const configFile = join(bench.directory, `${options.name}.json`);
   writeFileSync(configFile, JSON.stringify(config, undefined, 2));

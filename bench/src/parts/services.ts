@@ -19,6 +19,8 @@ export interface ExtauthzOptions {
   readonly redisPort: number;
   /** `SESSION_CACHE_MAX_ENTRIES`; left out: the default. */
   readonly cacheEntries?: number;
+  /** How it reaches Redis; left out: as the shipped user, at `redisPort`. */
+  readonly redisEnv?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeOptions?: readonly string[];
 }
@@ -35,7 +37,7 @@ export async function startExtauthz(bench: Workbench, options: ExtauthzOptions):
       EXTAUTHZ_HTTP_PORT: String(ports.httpPort),
       EXTAUTHZ_GRPC_PORT: String(ports.grpcPort),
       EXTAUTHZ_HEALTH_PORT: String(healthPort),
-      ...readerEnv(options.redisPort),
+      ...(options.redisEnv ?? readerEnv(options.redisPort)),
       ...(cache === undefined ? {} : { SESSION_CACHE_MAX_ENTRIES: String(cache) }),
       EXTAUTHZ_DRAIN_WAIT_MS: '0',
       ...options.env,

@@ -63,15 +63,18 @@ function reportOn(condition: Condition, result: ConditionResult): RevocationResu
   const latencies = trials.map(({ latency }) => latency);
   const sum = (field: 'allowsAfterBound' | 'allowsAfterDeny'): number =>
     trials.reduce((total, one: Trial) => total + one[field], 0);
-  const unknown = trials.filter(({ firstDeny }) => firstDeny !== 401).length;
+  const unknown = trials.reduce((total, one) => total + one.unknown, 0);
+  const unsure = trials.filter((one) => one.unknown > 0).length;
+  const lastAllow = Math.max(...trials.map((one) => one.lastAllow));
   const at = (p: number): string => percentile(latencies, p).toFixed(1);
   const invalid = whyInvalid(condition, result);
   const name = `revocation-${condition.name}`;
   return {
     note:
-      `${name} (${condition.about}): ${trials.length} trials, ms: p50 ${at(0.5)} p99 ${at(0.99)} ` +
-      `p99.9 ${at(0.999)} max ${at(1)}; first denial no 401: ${unknown}; allows after the first ` +
-      `denial: ${sum('allowsAfterDeny')}; batches served from the cache before: ` +
+      `${name} (${condition.about}): ${trials.length} trials, ms to the first 401: p50 ${at(0.5)} ` +
+      `p99 ${at(0.99)} p99.9 ${at(0.999)} max ${at(1)}; last allow at ${lastAllow.toFixed(1)}; ` +
+      `503 or no answer before the 401: ${unknown}, in ${unsure} trials; allows after the first ` +
+      `401: ${sum('allowsAfterDeny')}; batches served from the cache before: ` +
       `${cachedBatches}/${batches}; links disturbed: ${linksMet}`,
     goals: [
       {

@@ -11,12 +11,12 @@ import { variant } from '../variants.js';
 /** The short form keeps the proportion: ten sessions to every place in the cache. */
 const scale = {
   full: { cacheEntries: 100_000, sizes: [1_000, 100_000, 1_000_000] },
-  quick: { cacheEntries: 10_000, sizes: [100_000] },
+  quick: { cacheEntries: 5_000, sizes: [50_000] },
 };
 
 export const growth: Scenario = {
   name: 'growth',
-  about: 'HTTP, direct, uniformly random sessions, a cache of 100,000 entries (--quick: 10,000)',
+  about: 'HTTP, direct, uniformly random sessions, a cache of 100,000 entries (--quick: 5,000)',
   run: async (bench, { seed, timing, quick }) => {
     const { cacheEntries, sizes } = quick ? scale.quick : scale.full;
     const redis = await benchRedis(bench);
@@ -57,7 +57,7 @@ export const growth: Scenario = {
       await Promise.all([cached.child.kill(), uncached.child.kill()]);
     }
     const notes = quick
-      ? ['growth: --quick has a tenth of the sessions, and of the cache; the goal is for all']
+      ? ['growth: --quick has a twentieth of the sessions, and of the cache; the goal is for all']
       : [];
     return { tables, notes, goals: goal === undefined ? [] : [goal] };
   },

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, get } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
+import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
+import { until } from '../support/until.js';
+
+describe('extauthz that was told to stop (R24)', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-drain-'));
+  let service: ExtauthzProcess;
+  const start = async (drainWait: string): Promise<void> => {
+    const env = { REDIS_PORT: '1', EXTAUTHZ_DRAIN_WAIT_MS: drainWait };
+    service = await startExtauthz({ directory, env, ready: false });
+  };
+  afterEach(() => service.child.kill());
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const terminate = () => process.kill(service.child.pid ?? 0, 'SIGTERM');
+
+  it('closes its HTTP connections with their next answer, before it stops listening', async () => {
+    await start('60000');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const connection = (): Promise<string | undefined> =>
+      new Promise((resolve, reject) => {
+        get({ port: service.httpPort, host: '127.0.0.1', agent }, (answer) => {
+          answer.resume().once('end', () => resolve(answer.headers.connection));
+        }).once('error', reject);
+      });
+    expect(await connection()).not.toBe('close');
+    terminate();
+    await until(async () => (await connection()) === 'close');
+    agent.destroy();
+  });
+
+  it('does not wait for a gRPC connection whose call never ends', async () => {
+    await start('0');
+    const socket = connect({ port: service.grpcPort, host: '127.0.0.1' });
+    let heard = 0;
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => (heard += chunk.length));
+    socket.write(
+      Buffer.concat([
+        ...[preface, frame(frames.settings, 0, 0, Buffer.alloc(0))],
+        frame(frames.headers, flag.endHeaders, 1, callHeaders()),
+        frame(frames.ping, 0, 0, Buffer.alloc(8)),
+      ]),
+    );
+    // Settings, their acknowledgement and the ping's: the call before them is open.
+    await until(() => heard >= 9 + 9 + 17);
+    terminate();
+    await until(() => service.child.pid === undefined);
+    expect(service.log()).toContain('"msg":"stopped"');
+    socket.destroy();
+  });
+});
