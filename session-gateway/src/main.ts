@@ -125,7 +125,7 @@ function assemble(
   const spent = tokenRevocations({ idps, cipher, registry, logger });
   const due = new RefreshDue(redis);
   measureLiveSessions(() => due.size(), registry);
-  const ended = endOfSession({ spent, due, events });
+  const ended = endOfSession({ spent, idps: config.idps, due, events });
   const revocations = new Revocations({
     redis,
     link,

@@ -45,7 +45,7 @@ export function endDevice(options: DevicesOptions): RequestHandler<{ ref: string
     const { current, sessions } = await ownSessions(options, request);
     const named = sessions.find(({ handle }) => deviceRef.names(request.params.ref, handle));
     if (named === undefined) throw new RefusedError('not_found');
-    const closed = await options.sessions.close(named.handle);
+    const closed = await options.sessions.close(named.handle, 'device');
     if (named.handle === current) cookies.clear(response);
     const { userId, idp } = { userId: named.session.grants.userId, idp: named.session.profile.idp };
     const ended = closed === undefined ? 0 : 1;

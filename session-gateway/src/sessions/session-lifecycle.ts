@@ -17,6 +17,7 @@ import { ownersOf } from './session-owners.js';
 import type {
   Grants,
   NewSession,
+  Profile,
   SessionLifetimes,
   SessionStore,
   StoredSession,
@@ -39,12 +40,14 @@ export interface SessionLifecycleOptions {
   readonly ended?: (session: EndedSession, how: SessionEnd) => void;
 }
 
-/** By its owner or by what became of it, by a later login in the same browser, for want of room. */
-export type SessionEnd = 'closed' | 'replaced' | 'session_limit';
+/** By logout or by what became of it, from its user's list, by a later login in the same browser, for want of room. */
+export type SessionEnd = 'closed' | 'device' | 'replaced' | 'session_limit';
 
 export interface EndedSession {
   readonly handle: SessionHandle;
   readonly session: StoredSession;
+  /** Whose login took its place in the browser. */
+  readonly replacedBy?: Profile;
 }
 
 /** For a person's own list of devices; nothing is decided by it. */
@@ -121,7 +124,7 @@ export class SessionLifecycle {
       await enter();
       stored = await orUnavailable(store.create(handle, session, lifetimes));
       await enter();
-      for (const old of new Set(replaced)) await this.#end(old, 'replaced');
+      for (const old of new Set(replaced)) await this.#end(old, 'replaced', profile);
       await orUnavailable(index.leave(owners, replaced));
       await this.#makeRoom(session, handle);
     } catch (error) {
@@ -161,9 +164,12 @@ export class SessionLifecycle {
   }
 
   /** Ends a session: both records are gone when this resolves. Undefined if there was none. */
-  async close(handle: SessionHandle): Promise<ClosedSession | undefined> {
+  async close(
+    handle: SessionHandle,
+    how: 'closed' | 'device' = 'closed',
+  ): Promise<ClosedSession | undefined> {
     const { index, cipher } = this.#options;
-    const session = await this.#end(handle, 'closed');
+    const session = await this.#end(handle, how);
     if (session === undefined) return undefined;
     // It is over: what is left in an index is a ghost, and no reason to tell the person otherwise.
     await index.leave(ownersOf(session), [handle]).catch(() => undefined);
@@ -177,10 +183,14 @@ export class SessionLifecycle {
   }
 
   /** In one step: tokens that a refresh stores are either taken here, or find nothing to be stored in. */
-  async #end(handle: SessionHandle, how: SessionEnd): Promise<StoredSession | undefined> {
+  async #end(
+    handle: SessionHandle,
+    how: SessionEnd,
+    replacedBy?: Profile,
+  ): Promise<StoredSession | undefined> {
     const { store, ended } = this.#options;
     const session = await orUnavailable(store.take(handle));
-    if (session !== undefined) ended?.({ handle, session }, how);
+    if (session !== undefined) ended?.({ handle, session, ...(replacedBy && { replacedBy }) }, how);
     return session;
   }
 
