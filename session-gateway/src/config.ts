@@ -40,6 +40,8 @@ export interface Config {
   readonly lifetimes: SessionLifetimes;
   /** Per user and kind; 0: any number. */
   readonly sessionLimit: number;
+  /** Give the reader the email, for X-User-Email. */
+  readonly shareEmail: boolean;
   /** How many replicas must have a revocation before it counts as done. */
   readonly revocationAcks: number;
   /** Who may call the management port's `/internal`. */
@@ -109,7 +111,6 @@ const rules = {
     'EXTAUTHZ_TRUSTED_ORIGINS',
     'EXTAUTHZ_LOGIN_URL',
     'EXTAUTHZ_LOG_ALLOWS',
-    'EXTAUTHZ_SEND_EMAIL',
     'EXTAUTHZ_SEND_KIND',
     'REDIS_ADDR',
     'REDIS_EXT_AUTHZ_PASSWORD',
@@ -223,6 +224,7 @@ function shape(
       absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,
     },
     sessionLimit: value.SESSION_LIMIT_PER_USER,
+    shareEmail: value.EXTAUTHZ_SEND_EMAIL,
     revocationAcks: value.REDIS_REVOCATION_ACKS ?? (redis.mode === 'standalone' ? 0 : 1),
     internalCallers:
       value.INTERNAL_API_TOKENS === undefined

@@ -142,6 +142,7 @@ function assemble(
     keyForm: config.keyForm,
     lifetimes: config.lifetimes,
     limit: config.sessionLimit,
+    shareEmail: config.shareEmail,
     permFreshSeconds: config.refresh.permFreshSeconds,
     noteInUse: (handle, session) => upkeep.noteInUse(handle, session),
     ended: ended.byLifecycle,

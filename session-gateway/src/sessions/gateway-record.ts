@@ -1,4 +1,4 @@
-import { encodeSession, sessionKinds } from '@sallyport/shared';
+import { encodeSession, isPlainEmail, sessionKinds } from '@sallyport/shared';
 import { z } from 'zod';
 import type { NewSession, StoredSession } from './session-store.js';
 
@@ -16,7 +16,9 @@ type Pairs = Readonly<Record<string, string>>;
 /** What stands in the reader's hash besides its times, which the store sets. @throws SessionValueError */
 export function encodeReaderRecord(session: NewSession): Pairs {
   const { profile, grants, kind } = session;
-  const email = session.shareEmail === true ? profile.email : undefined;
+  // An international address fits no header, and is no reason to keep its owner out.
+  const email =
+    session.shareEmail === true && isPlainEmail(profile.email ?? '') ? profile.email : undefined;
   const fields = encodeSession({
     ...grants,
     kind,

@@ -34,6 +34,8 @@ export interface SessionLifecycleOptions {
   readonly limit: number;
   /** How long the first permissions may be used without asking again; 900 s if left out. */
   readonly permFreshSeconds?: number;
+  /** Write the email into the reader's hash too. */
+  readonly shareEmail?: boolean;
   /** Told of every session that began, so that it is kept fresh. */
   readonly noteInUse?: (handle: SessionHandle, session: StoredSession) => Promise<void>;
   /** Told of every session that ended here; must not throw. */
@@ -109,6 +111,7 @@ export class SessionLifecycle {
       sealedTokens: await cipher.seal(tokens, handle),
       seq,
       ...device,
+      shareEmail: this.#options.shareEmail === true,
       ...(permFreshSeconds === undefined ? {} : { permFreshForSeconds: permFreshSeconds }),
       // Without a refresh token nothing can be done when they expire, so nothing is due then.
       ...(tokens.expiresAt === undefined || tokens.refreshToken === undefined
