@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { idpsFrom, type Idps } from './config-idps.js';
 import { parseSealKeys } from './config-rules.js';
-import { contradictions, retryAfter } from './config-contradictions.js';
+import { cautions, contradictions, retryAfter } from './config-contradictions.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
@@ -142,7 +142,7 @@ export function loadConfig(env: Environment = process.env): {
   if ('problems' in redis) throw new ConfigError(redis.problems);
   if ('problems' in idps) throw new ConfigError(idps.problems);
   return {
-    warnings,
+    warnings: [...warnings, ...cautions(env, publicOrigin)],
     config: shape(value, redis.config, {
       idps,
       publicOrigin,
