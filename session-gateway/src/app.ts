@@ -18,7 +18,7 @@ import type { AuthorizationRequestStore } from './oidc/authorization-request-sto
 import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { PermissionClient } from './permissions/permission-client.js';
 import { backchannelLogout } from './routes/backchannel-logout.js';
-import { callback } from './routes/callback.js';
+import { callback, lateCallback } from './routes/callback.js';
 import { clearCookies, offerClearCookies } from './routes/clear-cookies.js';
 import { devices, endDevice } from './routes/devices.js';
 import { health } from './routes/health.js';
@@ -91,7 +91,14 @@ export function createApp(parts: AppParts): RequestListener {
   }
   app.post('/auth/signin', onlyNavigations(), ...limits.start, signin(parts));
   for (const path of ['/login/oauth2/code/:idp', '/auth/callback', '/auth/callback/:idp']) {
-    app.get(path, onlyNavigations(), ...limits.callback, callback(parts));
+    app.get(
+      path,
+      onlyNavigations(),
+      ...limits.callback,
+      callback(parts),
+      ...limits.lateCallback,
+      lateCallback(parts),
+    );
   }
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));

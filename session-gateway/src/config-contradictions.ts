@@ -1,3 +1,4 @@
+import { isLoopback } from '@sallyport/shared/runtime';
 import { passwordIn } from './config-rules.js';
 import type { GatewayVariables } from './config-schema.js';
 
@@ -57,6 +58,18 @@ function ofSecrets(value: Values): string[] {
     found.push('REDIS_PASSWORD: is IDP_CLIENT_SECRET. Every secret must be its own.');
   }
   return found;
+}
+
+/** What works and is probably not meant. */
+export function cautions(
+  env: Readonly<Record<string, string | undefined>>,
+  publicOrigin: string,
+): string[] {
+  if ((env['GATEWAY_TRUSTED_PROXIES'] ?? '') !== '') return [];
+  if (isLoopback(new URL(publicOrigin).hostname)) return [];
+  return [
+    'GATEWAY_TRUSTED_PROXIES: is not set, so only a proxy on this machine is believed. Logins that come through another one are not limited by address. List its addresses.',
+  ];
 }
 
 /** Unless it is said, well beyond the time that a call which is still under way may take. */

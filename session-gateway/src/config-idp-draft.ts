@@ -36,6 +36,7 @@ export function commonValues(
     callbackPath: value.IDP_CALLBACK_PATH,
     logoutReturnTo: value.IDP_LOGOUT_RETURN_TO ?? `${publicOrigin}/`,
     strictLogoutTokens: value.IDP_LOGOUT_TOKEN_STRICT,
+    revokeTokens: value.IDP_REVOKE_TOKENS,
     timeout: value.IDP_TIMEOUT_MS,
     userInfoOnRefresh: value.IDP_USERINFO_ON_REFRESH,
     ...(value.IDP_CLIENT_AUTHENTICATION === undefined

@@ -10,6 +10,7 @@ import {
   callbackPaths,
   clientAuthentications,
   symmetricAlgorithms,
+  tokenRevocationRules,
 } from './oidc/idp-registration.js';
 
 /** Rules for single values of a registration, the same for a variable and for a field of the file. */
@@ -47,6 +48,9 @@ export function idpRules(devInsecure: boolean) {
       .string()
       .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 characters without spaces.'),
     callbackPath: z.enum(callbackPaths, { error: `must be ${callbackPaths.join(', ')}.` }),
+    revokeTokens: z.enum(tokenRevocationRules, {
+      error: `must be ${tokenRevocationRules.join(', ')}.`,
+    }),
     logoutReturnTo: text('', secureUrl),
     logoutUrlTemplate: text('', secureUrl),
   };
@@ -88,6 +92,7 @@ export function registrationsFileSchema(devInsecure: boolean) {
       logoutReturnTo: rules.logoutReturnTo.optional(),
       logoutUrlTemplate: rules.logoutUrlTemplate.optional(),
       logoutTokenStrict: onOff.optional(),
+      revokeTokens: rules.revokeTokens.optional(),
       userInfoOnRefresh: onOff.optional(),
     },
     { error: unknownField },

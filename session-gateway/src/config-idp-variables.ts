@@ -37,6 +37,7 @@ export function idpVariables(given: {
     IDP_LOGOUT_RETURN_TO: rules.logoutReturnTo.optional(),
     IDP_LOGOUT_URL_TEMPLATE: rules.logoutUrlTemplate.optional(),
     IDP_LOGOUT_TOKEN_STRICT: flag(false),
+    IDP_REVOKE_TOKENS: rules.revokeTokens.default('logout'),
     IDP_USERINFO_ON_REFRESH: flag(false),
     IDP_TIMEOUT_MS: whole(5000, { min: 100, max: 30_000, unit: 'milliseconds' }),
     IDP_METADATA_REFRESH_SECONDS: whole(3600, { min: 1, max: 86_400, unit: 'seconds' }),

@@ -85,6 +85,7 @@ function draftOf(
     logoutReturnTo: registration.logoutReturnTo,
     logoutUrlTemplate: registration.logoutUrlTemplate,
     strictLogoutTokens: registration.logoutTokenStrict,
+    revokeTokens: registration.revokeTokens,
     userInfoOnRefresh: registration.userInfoOnRefresh,
   };
   return {

@@ -65,6 +65,7 @@ export function gatewayVariables(leniency: Leniency) {
     EXTAUTHZ_SESSION_TTL_SECONDS: whole(1800, seconds),
     SESSION_ABSOLUTE_TTL_SECONDS: whole(43_200, seconds),
     SESSION_LIMIT_PER_USER: whole(10, { min: 0, max: 1000, unit: 'sessions (0: any number)' }),
+    EXTAUTHZ_SEND_EMAIL: flag(false),
     INTERNAL_API_TOKENS: text(
       '',
       (value) => parseCallers(value).problems.join(' Also ') || undefined,

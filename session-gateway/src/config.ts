@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { idpsFrom, type Idps } from './config-idps.js';
 import { parseSealKeys } from './config-rules.js';
-import { contradictions, retryAfter } from './config-contradictions.js';
+import { cautions, contradictions, retryAfter } from './config-contradictions.js';
 import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
@@ -40,6 +40,8 @@ export interface Config {
   readonly lifetimes: SessionLifetimes;
   /** Per user and kind; 0: any number. */
   readonly sessionLimit: number;
+  /** Give the reader the email, for X-User-Email. */
+  readonly shareEmail: boolean;
   /** How many replicas must have a revocation before it counts as done. */
   readonly revocationAcks: number;
   /** Who may call the management port's `/internal`. */
@@ -109,7 +111,6 @@ const rules = {
     'EXTAUTHZ_TRUSTED_ORIGINS',
     'EXTAUTHZ_LOGIN_URL',
     'EXTAUTHZ_LOG_ALLOWS',
-    'EXTAUTHZ_SEND_EMAIL',
     'EXTAUTHZ_SEND_KIND',
     'REDIS_ADDR',
     'REDIS_EXT_AUTHZ_PASSWORD',
@@ -141,7 +142,7 @@ export function loadConfig(env: Environment = process.env): {
   if ('problems' in redis) throw new ConfigError(redis.problems);
   if ('problems' in idps) throw new ConfigError(idps.problems);
   return {
-    warnings,
+    warnings: [...warnings, ...cautions(env, publicOrigin)],
     config: shape(value, redis.config, {
       idps,
       publicOrigin,
@@ -223,6 +224,7 @@ function shape(
       absoluteSeconds: value.SESSION_ABSOLUTE_TTL_SECONDS,
     },
     sessionLimit: value.SESSION_LIMIT_PER_USER,
+    shareEmail: value.EXTAUTHZ_SEND_EMAIL,
     revocationAcks: value.REDIS_REVOCATION_ACKS ?? (redis.mode === 'standalone' ? 0 : 1),
     internalCallers:
       value.INTERNAL_API_TOKENS === undefined

@@ -125,7 +125,7 @@ function assemble(
   const spent = tokenRevocations({ idps, cipher, registry, logger });
   const due = new RefreshDue(redis);
   measureLiveSessions(() => due.size(), registry);
-  const ended = endOfSession({ spent, due, events });
+  const ended = endOfSession({ spent, idps: config.idps, due, events });
   const revocations = new Revocations({
     redis,
     link,
@@ -142,6 +142,7 @@ function assemble(
     keyForm: config.keyForm,
     lifetimes: config.lifetimes,
     limit: config.sessionLimit,
+    shareEmail: config.shareEmail,
     permFreshSeconds: config.refresh.permFreshSeconds,
     noteInUse: (handle, session) => upkeep.noteInUse(handle, session),
     ended: ended.byLifecycle,
@@ -154,12 +155,13 @@ function assemble(
   } = upkeepParts({ ...given, idps, permissionClient });
   const cookies = new SessionCookies(config.cookieName, new SessionRef(keys.current));
 
+  const requests = new RedisAuthorizationRequestStore(redis, sealer);
   const app = createApp({
     publicOrigin: config.publicOrigin,
     idpOrigins: config.idps.map(({ issuer }) => new URL(issuer).origin),
     idps,
     defaultIdp,
-    requests: new RedisAuthorizationRequestStore(redis, sealer),
+    requests,
     permissions: permissionClient,
     sessions,
     use: new SessionUse({
@@ -182,10 +184,17 @@ function assemble(
       redis,
       trustedProxies: config.trustedProxies,
       loginsPerAddress: config.loginRateLimit,
-      sessionOf: (request) => {
+      onUnlistedProxy: (prefix) =>
+        logger.warn(
+          { prefix },
+          'a peer outside GATEWAY_TRUSTED_PROXIES sends X-Forwarded-For: its requests are not limited by address. List the proxy',
+        ),
+      sessionOf: async (request) => {
         const id = cookies.idOf(request);
-        return id === undefined ? undefined : sessions.handleOf(id);
+        const session = id === undefined ? undefined : await sessions.find(id);
+        return id === undefined || session === undefined ? undefined : sessions.handleOf(id);
       },
+      isPending: (state) => requests.isPending(state),
     }),
     cookies,
     health,

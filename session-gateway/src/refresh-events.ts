@@ -25,6 +25,8 @@ export interface RefreshEvents {
   activityHandled(outcome: 'slid' | 'gone' | 'ignored', count: number): void;
   activityClaimed(count: number): void;
   activityStream(done: 'made' | 'rebuilt'): void;
+  /** It works again: the next failure is told. */
+  backgroundWorked(what: 'worker' | 'activity'): void;
   backgroundFailed(what: 'worker' | 'activity', error: unknown): void;
 }
 
@@ -72,7 +74,7 @@ export function createRefreshEvents(
     'Rounds of background work that failed',
     ['what'],
   );
-  const quiet = new Set<string>();
+  const quiet = { worker: new Set<string>(), activity: new Set<string>() };
   return {
     finished(by, outcome, reason, of) {
       refreshes.inc({ by, outcome: reason ?? outcome });
@@ -112,12 +114,13 @@ export function createRefreshEvents(
       if (done === 'rebuilt') logger.error('the activity stream was unusable and has been rebuilt');
       else logger.info('activity stream: ready');
     },
+    backgroundWorked: (what) => quiet[what].clear(),
     backgroundFailed(what, error) {
       background.inc({ what });
-      // Once per reason: in an outage every round fails.
+      // Once per reason and outage: in one every round fails.
       const reason = (error as { code?: string }).code ?? (error as Error).name;
-      if (quiet.has(what + reason)) return;
-      quiet.add(what + reason);
+      if (quiet[what].has(reason)) return;
+      quiet[what].add(reason);
       logger.warn({ what, reason }, 'background work failed, going on');
     },
   };

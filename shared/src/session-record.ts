@@ -65,12 +65,17 @@ export function checkUserId(userId: string): void {
   }
 }
 
+/** Whether an address may become a header; others are left out of the record. */
+export function isPlainEmail(email: string): boolean {
+  return emailGrammar.test(email);
+}
+
 /** The hash's fields for a session, all strings. @throws SessionValueError */
 export function encodeSession(session: Session): Partial<Record<SessionField, string>> {
   checkUserId(session.userId);
   checkNames('roles', session.roles);
   checkNames('permissions', session.permissions);
-  if (session.email !== undefined && !emailGrammar.test(session.email)) {
+  if (session.email !== undefined && !isPlainEmail(session.email)) {
     throw new SessionValueError('bad_email', 'email: must be 3 to 254 visible ASCII characters');
   }
   return {
@@ -102,7 +107,7 @@ export function decodeSession(values: readonly (string | null | undefined)[]): D
   if (!matches(expiresAt, secondsGrammar)) return corrupt('expires_at');
   if (!isKind(kind)) return corrupt('kind');
   if (!matches(permVersion, versionGrammar)) return corrupt('perm_version');
-  if (email !== null && email !== undefined && !emailGrammar.test(email)) return corrupt('email');
+  if (email !== null && email !== undefined && !isPlainEmail(email)) return corrupt('email');
   return {
     outcome: 'found',
     session: {

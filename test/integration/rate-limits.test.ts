@@ -1,11 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exchange } from '@sallyport/demo/web-client/exchange';
+import { exchange, type HeaderList } from '@sallyport/demo/web-client/exchange';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { newSessionId } from '@sallyport/shared';
 import { closeRedis, createLogger, createRedis } from '@sallyport/shared/runtime';
 import express from 'express';
 import { errorHandler } from '../../session-gateway/src/http/error-handler.js';
 import { rateLimit, type RateLimitOptions } from '../../session-gateway/src/http/rate-limit.js';
+import { bindingCookieName } from '../../session-gateway/src/oidc/authorization-request.js';
 import { BrowserJar, setCookies, type Visit } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { dump } from '../support/redis-dump.js';
@@ -139,6 +141,51 @@ describeOnRedis(
       expect(strangers.filter(({ status }) => status === 429)).toHaveLength(5);
       const honest = await browser.visit(callback, { site: 'cross-site' });
       expect([honest.status, setCookies(honest).length]).toEqual([200, 3]);
+    });
+
+    it('count callbacks with a cookie of the right name and a wrong value, too', async () => {
+      const browser = new BrowserJar();
+      const callback = await stack.beginLogin(browser);
+      const state = new URL(callback).searchParams.get('state') ?? '';
+      const cookie = `${bindingCookieName(state)}=${'x'.repeat(43)}`;
+      const statuses: number[] = [];
+      for (let count = 0; count < 25; count += 1) {
+        const headers = [['Cookie', cookie]] as const;
+        statuses.push((await new BrowserJar().visit(callback, { headers })).status);
+      }
+      expect(statuses).toEqual([...Array<number>(20).fill(200), ...Array<number>(5).fill(429)]);
+      const honest = await browser.visit(callback, { site: 'cross-site' });
+      expect([honest.status, setCookies(honest).length]).toEqual([200, 3]);
+    });
+
+    it('let a session be refreshed so often', async () => {
+      const browser = await stack.login();
+      const url = `${stack.origin}/auth/refresh`;
+      const ask = { method: 'POST', site: 'same-origin', headers: [['X-CSRF', '1']] } as const;
+      const statuses: number[] = [];
+      for (let count = 0; count < 31; count += 1)
+        statuses.push((await browser.visit(url, ask)).status);
+      expect(statuses.slice(0, 30)).not.toContain(429);
+      expect(statuses[30]).toBe(429);
+    });
+
+    it('keep nothing that a stranger made up', async () => {
+      const ask = async (path: string, method: string, headers: HeaderList) =>
+        (await exchange(stack.origin + path, { method, headers })).status;
+      for (let round = 0; round < 50; round += 1) {
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, () => [
+            ask('/auth/refresh', 'POST', [
+              ['X-CSRF', '1'],
+              ['Cookie', `__Host-session=${newSessionId()}`],
+            ]),
+            ask(`/auth/callback?code=x&state=${newSessionId()}`, 'GET', []),
+          ]).flat(),
+        );
+        expect(new Set(answers)).toEqual(new Set([401, 200]));
+      }
+      const kept = (await dump(redis())).map(({ key }) => key);
+      expect(kept.filter((key) => key.startsWith('gateway:'))).toEqual([]);
     });
 
     it('keep no address, no state and no key without an end in Redis', async () => {

@@ -44,6 +44,8 @@ export async function startIdp(options: {
   tokenSeconds?: number;
   /** Beside the one client that every test has. */
   clients?: readonly ClientMetadata[];
+  /** An address for each subject; ada@example.org if left out. */
+  emailOf?: (sub: string) => string;
   /** Demand a nonce of the provider's own in every DPoP proof (RFC 9449 §8). */
   dpopNonces?: boolean;
 }): Promise<TestIdp> {
@@ -156,6 +158,7 @@ function configuration(options: {
   backchannelLogoutUri?: string;
   tokenSeconds?: number;
   clients?: readonly ClientMetadata[];
+  emailOf?: (sub: string) => string;
   dpopNonces?: boolean;
 }): Configuration {
   return {
@@ -183,7 +186,7 @@ function configuration(options: {
       claims: () => ({
         sub,
         name: 'Ada “<Lovelace>”',
-        email: 'ada@example.org',
+        email: options.emailOf?.(sub) ?? 'ada@example.org',
         email_verified: true,
         picture: 'https://example.org/ada.png',
       }),

@@ -74,6 +74,7 @@ export async function twoRegistrations(redis: TestRedis): Promise<LoginGround> {
         scopes: 'openid profile email offline_access',
         logoutReturnTo: publicOrigin,
         strictLogoutTokens: true,
+        revokeTokens: 'logout',
         timeout: 10_000,
         userInfoOnRefresh: false,
       }),

@@ -68,12 +68,21 @@ export function clientAddress(
 
 /**
  * Whom a limit per address counts: an IPv4 address or an IPv6 /64, which is one customer. Undefined
- * where every hop is ours, or one bucket would hold everybody behind it.
+ * where every hop is ours, or one bucket would hold everybody behind it; so too behind a proxy that
+ * nobody has listed.
  */
 export function countedAddress(request: Request, trusted: BlockList): string | undefined {
+  if (unlistedProxy(request, trusted) !== undefined) return undefined;
   const address = addressOf(request, trusted);
   if (address === undefined || isTrusted(address, trusted)) return undefined;
   return ipKeyGenerator(address, 64);
+}
+
+/** A peer that hands requests on (`X-Forwarded-For`) and is none of ours. */
+export function unlistedProxy(request: Request, trusted: BlockList): string | undefined {
+  const { remoteAddress: peer } = request.socket;
+  if (peer === undefined || request.get('x-forwarded-for') === undefined) return undefined;
+  return isIP(peer) === 0 || isTrusted(peer, trusted) ? undefined : peer;
 }
 
 function addressOf(request: Request, trusted: BlockList): string | undefined {

@@ -1,13 +1,13 @@
 import type { BlockList } from 'node:net';
-import { hashParts, rateLimitPrefixes, readCookie, type SessionHandle } from '@sallyport/shared';
+import { hashParts, rateLimitPrefixes, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import type { Request, RequestHandler } from 'express';
-import { bindingCookieName, isState } from '../oidc/authorization-request.js';
-import { countedAddress } from './device.js';
-import { rateLimit } from './rate-limit.js';
+import { isState } from '../oidc/authorization-request.js';
+import { countedAddress, ipPrefix, unlistedProxy } from './device.js';
+import { rateLimit, type RateLimitOptions } from './rate-limit.js';
 import { onlyValue, queryOf } from './request-facts.js';
 
-/** Without the login's cookie: a browser in a loop, or somebody who tries. */
+/** That completed nothing: a browser in a loop, or somebody who tries. */
 const callbacksPerLogin = 20;
 const refreshesPerSession = 30;
 
@@ -16,13 +16,20 @@ export interface LimitOptions {
   readonly trustedProxies: BlockList;
   /** Starts, and callbacks, of one address in a minute; 0: any number. */
   readonly loginsPerAddress: number;
-  readonly sessionOf: (request: Request) => SessionHandle | undefined;
+  /** Told once of a peer that sends `X-Forwarded-For` and is not listed. */
+  readonly onUnlistedProxy: (prefix: string) => void;
+  /** Of a session that lives: anybody can make up ids. */
+  readonly sessionOf: (request: Request) => Promise<SessionHandle | undefined>;
+  /** Whether a login under this state has begun and not come back. */
+  readonly isPending: (state: string) => Promise<boolean>;
 }
 
 /** What a route is kept to, all replicas together. */
 export interface Limits {
   readonly start: readonly RequestHandler[];
   readonly callback: readonly RequestHandler[];
+  /** For callbacks that found no login of their browser's. */
+  readonly lateCallback: readonly RequestHandler[];
   readonly refresh: readonly RequestHandler[];
 }
 
@@ -31,33 +38,49 @@ export interface Limits {
  * their own. What could act without Redis has to ask for `refuse`.
  */
 export function limits(options: LimitOptions): Limits {
-  const { redis, trustedProxies, loginsPerAddress, sessionOf } = options;
-  const limit = (prefix: string, perMinute: number, keyOf: (of: Request) => string | undefined) =>
+  const { redis, trustedProxies, loginsPerAddress, sessionOf, isPending } = options;
+  const limit = (prefix: string, perMinute: number, keyOf: RateLimitOptions['keyOf']) =>
     rateLimit({ redis, prefix, perMinute, keyOf, whenRedisFails: 'pass' });
+  const keyOf = addressKey(trustedProxies, onceOnly(options.onUnlistedProxy));
   const perAddress = (prefix: string): RequestHandler[] =>
-    loginsPerAddress === 0 ? [] : [limit(prefix, loginsPerAddress, addressKey(trustedProxies))];
+    loginsPerAddress === 0 ? [] : [limit(prefix, loginsPerAddress, keyOf)];
   return {
     start: perAddress(rateLimitPrefixes.start),
-    callback: [
-      ...perAddress(rateLimitPrefixes.callback),
-      limit(rateLimitPrefixes.transaction, callbacksPerLogin, transactionKey),
+    callback: perAddress(rateLimitPrefixes.callback),
+    lateCallback: [
+      limit(rateLimitPrefixes.transaction, callbacksPerLogin, transactionKey(isPending)),
     ],
     refresh: [limit(rateLimitPrefixes.refresh, refreshesPerSession, sessionOf)],
   };
 }
 
+function onceOnly(tell: (prefix: string) => void): (prefix: string) => void {
+  let isTold = false;
+  return (prefix) => {
+    if (!isTold) tell(prefix);
+    isTold = true;
+  };
+}
+
 /** An address is personal data, so only its hash becomes part of a key. */
-export function addressKey(trustedProxies: BlockList): (request: Request) => string | undefined {
+export function addressKey(
+  trustedProxies: BlockList,
+  onUnlistedProxy: (prefix: string) => void,
+): (request: Request) => string | undefined {
   return (request) => {
+    const unlisted = unlistedProxy(request, trustedProxies);
+    if (unlisted !== undefined) onUnlistedProxy(ipPrefix(unlisted) ?? 'unknown');
     const address = countedAddress(request, trustedProxies);
     return address === undefined ? undefined : hashParts(address);
   };
 }
 
-/** The one callback of a browser that holds the login's cookie is not counted: it deletes that cookie. */
-function transactionKey(request: Request): string | undefined {
-  const state = onlyValue(queryOf(request), 'state');
-  if (state === undefined || !isState(state)) return undefined;
-  const isHonest = readCookie(request.headers.cookie, bindingCookieName(state)).outcome === 'one';
-  return isHonest ? undefined : hashParts(state);
+/** A state that no login has begun with is not counted: it costs one look, and must not become a key. */
+function transactionKey(isPending: LimitOptions['isPending']): RateLimitOptions['keyOf'] {
+  return async (request) => {
+    const state = onlyValue(queryOf(request), 'state');
+    if (state === undefined || !isState(state)) return undefined;
+    const isKnown = await isPending(state).catch(() => false);
+    return isKnown ? hashParts(state) : undefined;
+  };
 }

@@ -20,8 +20,9 @@ export interface RateLimitOptions {
   /**
    * What is counted: a session, a transaction, an address; undefined: nothing. Never the same for
    * people who have nothing to do with each other, or one of them locks the others out (ATTACKS 30).
+   * Nor anything a stranger can make up: every key lies in Redis for a minute, and it may evict none.
    */
-  readonly keyOf: (request: Request) => string | undefined;
+  readonly keyOf: (request: Request) => string | undefined | Promise<string | undefined>;
   /** `pass` where the request itself can do nothing without Redis; else `refuse`, a 503 (ATTACKS 35). */
   readonly whenRedisFails: 'pass' | 'refuse';
 }
@@ -29,18 +30,27 @@ export interface RateLimitOptions {
 /** So many requests in a minute, counted in Redis for all replicas; beyond them 429 with Retry-After. */
 export function rateLimit(options: RateLimitOptions): RequestHandler {
   const { redis, prefix, perMinute, keyOf, whenRedisFails } = options;
-  return expressRateLimit({
+  const keys = new WeakMap<Request, string>();
+  const limit = expressRateLimit({
     windowMs,
     limit: perMinute,
     standardHeaders: 'draft-6',
     legacyHeaders: false,
     // Its own checks warn about proxies that nothing here is decided by.
     validate: false,
-    skip: (request) => keyOf(request) === undefined,
-    keyGenerator: (request) => keyOf(request) ?? '',
+    keyGenerator: (request) => keys.get(request) ?? '',
     handler: (_request, _response, refuse) => refuse(new RefusedError('rate_limited')),
     store: new Counters(redis, prefix, whenRedisFails),
   });
+  return async (request, response, next) => {
+    const key = await keyOf(request);
+    if (key === undefined) {
+      next();
+      return;
+    }
+    keys.set(request, key);
+    await limit(request, response, next);
+  };
 }
 
 /**

@@ -17,6 +17,7 @@ import { proofKeySchema } from './proof-key.js';
 export interface AuthorizationRequestStore {
   save(state: string, request: AuthorizationRequest): Promise<void>;
   consume(state: string, binding: string): Promise<AuthorizationRequest | undefined>;
+  isPending(state: string): Promise<boolean>;
 }
 
 const stored = z.object({
@@ -59,6 +60,10 @@ export class RedisAuthorizationRequestStore implements AuthorizationRequestStore
     const text = JSON.stringify(record);
     const answer = await this.#redis.set(key, text, 'EX', loginLifetimeSeconds, 'NX');
     if (answer !== 'OK') throw new Error('a state occurred twice');
+  }
+
+  async isPending(state: string): Promise<boolean> {
+    return (await this.#redis.exists(loginTransactionKey(state))) === 1;
   }
 
   async consume(state: string, binding: string): Promise<AuthorizationRequest | undefined> {

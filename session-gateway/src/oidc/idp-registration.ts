@@ -28,6 +28,14 @@ export const callbackPaths = [
 ] as const;
 export type CallbackPath = (typeof callbackPaths)[number];
 
+/**
+ * When a session's refresh token is revoked at the provider. `logout`: by logout, and where all
+ * sessions of somebody end on purpose. `always`: also when one of several sessions ends, from the
+ * list of devices or for want of room; many providers end those of the others with it.
+ */
+export const tokenRevocationRules = ['always', 'logout', 'never'] as const;
+export type TokenRevocationRule = (typeof tokenRevocationRules)[number];
+
 /** What the gateway needs to know of one identity provider. */
 export interface IdpRegistration {
   /** The `{idp}` of the routes. */
@@ -58,6 +66,7 @@ export interface IdpRegistration {
   readonly logoutUrlTemplate?: string;
   /** Accept logout tokens only with `typ: logout+jwt`. */
   readonly strictLogoutTokens: boolean;
+  readonly revokeTokens: TokenRevocationRule;
   /** How long any one call may take, ms. */
   readonly timeout: number;
   /** Compare UserInfo's subject after a refresh too. */

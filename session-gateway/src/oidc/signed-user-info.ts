@@ -11,10 +11,12 @@ export function verifiedUserInfo(
   userInfoEndpoint: string | undefined,
   verification: Verification,
 ): IdpFetch {
+  // openid-client asks the address as the URL parser spells it, whatever the document's spelling.
+  const endpoint = userInfoEndpoint === undefined ? undefined : new URL(userInfoEndpoint).href;
   return async (url, init) => {
     const response = await fetch(url, init);
     const type = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-    if (url !== userInfoEndpoint || type !== 'application/jwt') return response;
+    if (new URL(url).href !== endpoint || type !== 'application/jwt') return response;
     try {
       await verifySignature(await response.clone().text(), verification);
     } catch (error) {

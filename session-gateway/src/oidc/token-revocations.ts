@@ -20,7 +20,7 @@ export interface TokenRevocationsOptions {
   readonly logger: Logger;
   /** Before the second and the third attempt, ms. */
   readonly backOff?: readonly number[];
-  /** Sessions that may wait; 5000 if left out. */
+  /** Sessions of one provider that may wait; 5000 if left out. */
   readonly limit?: number;
 }
 
@@ -29,7 +29,13 @@ export interface TokenRevocations extends Unit {
   readonly add: (session: SpentSession) => void;
 }
 
+/** For each provider its own: one that is silent must not hold up the others. */
 const atOnce = 4;
+
+interface Lane {
+  readonly queue: (() => Promise<void>)[];
+  readonly running: Set<Promise<void>>;
+}
 /** How long the end of the process waits for what is left, ms. */
 const patience = 5000;
 
@@ -41,9 +47,10 @@ const patience = 5000;
 export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocations {
   const { idps, cipher, registry, logger } = options;
   const { backOff = [1000, 5000], limit = 5000 } = options;
-  const queue: (() => Promise<void>)[] = [];
+  const lanes = new Map([...idps.keys()].map((id): [string, Lane] => [id, newLane()]));
+  const everywhere = (): Promise<void>[] =>
+    [...lanes.values()].flatMap((lane) => [...lane.running]);
   const stopping = new AbortController();
-  const running = new Set<Promise<void>>();
   const outcomes = new Counter({
     name: 'gateway_token_revocations_total',
     help: 'Refresh tokens of ended sessions: revoked at the provider, failed, unreadable, dropped',
@@ -55,7 +62,9 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     help: 'Ended sessions whose refresh token is still to be revoked at the provider',
     registers: [registry],
     collect() {
-      this.set(queue.length + running.size);
+      this.set(
+        [...lanes.values()].reduce((sum, one) => sum + one.queue.length + one.running.size, 0),
+      );
     },
   });
 
@@ -86,13 +95,13 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     }
   };
 
-  const next = (): void => {
+  const next = ({ queue, running }: Lane): void => {
     while (running.size < atOnce) {
       const begin = queue.shift();
       if (begin === undefined) return;
       const work = begin().finally(() => {
         running.delete(work);
-        next();
+        next({ queue, running });
       });
       running.add(work);
     }
@@ -101,13 +110,16 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
   return {
     name: 'token revocations',
     add: (session) => {
-      if (queue.length >= limit) {
+      const lane = lanes.get(session.idp);
+      // Of a registration that is gone: nobody knows where to ask.
+      if (lane === undefined) return;
+      if (lane.queue.length >= limit) {
         outcomes.inc({ outcome: 'dropped' });
         return;
       }
       const correlation = currentCorrelation() ?? newCorrelation();
-      queue.push(() => withCorrelation(correlation, () => attempt(session)));
-      next();
+      lane.queue.push(() => withCorrelation(correlation, () => attempt(session)));
+      next(lane);
     },
     start: () => Promise.resolve(),
     /** What waits is still tried, once, for as long as that may take. */
@@ -115,10 +127,16 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
       stopping.abort();
       const waiting = new AbortController();
       const late = pause(patience, waiting.signal).then(() => 'late' as const);
-      while (running.size > 0 && (await Promise.race([...running, late])) !== 'late');
+      while (everywhere().length > 0 && (await Promise.race([...everywhere(), late])) !== 'late');
       waiting.abort();
-      outcomes.inc({ outcome: 'dropped' }, queue.length);
-      queue.length = 0;
+      for (const { queue } of lanes.values()) {
+        outcomes.inc({ outcome: 'dropped' }, queue.length);
+        queue.length = 0;
+      }
     },
   };
+}
+
+function newLane(): Lane {
+  return { queue: [], running: new Set() };
 }

@@ -42,13 +42,10 @@ export interface CallbackOptions {
  */
 export function callback(options: CallbackOptions): RequestHandler {
   const { cookies, publicOrigin, events } = options;
-  return async (request, response) => {
+  return async (request, response, next) => {
     const begun = await consume(options, request);
     if (begun === undefined) {
-      // Late, repeated or not of this browser. A live session cannot be seen here (its cookie is
-      // Strict), so nothing is touched and the front page finds out (ATTACKS 24).
-      events.loginUnknown();
-      response.type('html').send(bouncePage(`${publicOrigin}/`));
+      next();
       return;
     }
     const { transaction, state } = begun;
@@ -69,6 +66,20 @@ export function callback(options: CallbackOptions): RequestHandler {
       return;
     }
     response.type('html').send(bouncePage(checkedAgain(transaction.returnUrl, publicOrigin)));
+  };
+}
+
+/**
+ * Late, repeated or not of this browser. A live session cannot be seen here (its cookie is Strict), so
+ * nothing is touched and the front page finds out (ATTACKS 24).
+ */
+export function lateCallback({
+  publicOrigin,
+  events,
+}: Pick<CallbackOptions, 'publicOrigin' | 'events'>): RequestHandler {
+  return (_request, response) => {
+    events.loginUnknown();
+    response.type('html').send(bouncePage(`${publicOrigin}/`));
   };
 }
 

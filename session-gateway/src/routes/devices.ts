@@ -7,6 +7,7 @@ import { provesSameOrigin } from '../http/same-origin.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { DeviceRef } from '../sessions/device-ref.js';
 import type { LiveSession } from '../sessions/live-sessions.js';
+import type { ClosedSession } from '../sessions/session-ending.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.js';
 
 export interface DevicesOptions {
@@ -47,9 +48,9 @@ export function endDevice(options: DevicesOptions): RequestHandler<{ ref: string
     if (named === undefined) throw new RefusedError('not_found');
     const { handle, session } = named;
     const { userId } = session.grants;
-    await options.sessions.close(handle, ({ idp }) =>
-      events.revoked({ kind: 'user', cause: 'device', ended: 1, userId, idp, handle }),
-    );
+    const told = ({ idp }: ClosedSession) =>
+      events.revoked({ kind: 'user', cause: 'device', ended: 1, userId, idp, handle });
+    await options.sessions.close(handle, told, 'device');
     if (handle === current) cookies.clear(response);
     response.status(204).end();
   };

@@ -58,6 +58,7 @@ export function activityConsumer(options: ActivityConsumerOptions): Unit {
       try {
         if (round % roundsPerCheck === 0) await check();
         await drain(() => stream.readNew(atMost));
+        events.backgroundWorked('activity');
       } catch (error) {
         // Redis was emptied: made anew at once, not at the next check.
         if ((error as Error).message.startsWith('NOGROUP')) round = -1;

@@ -1,4 +1,4 @@
-import { encodeSession } from '@sallyport/shared';
+import { encodeSession, isPlainEmail } from '@sallyport/shared';
 import type { NewSession, StoredSession } from './session-store.js';
 
 /**
@@ -15,7 +15,9 @@ type Pairs = Readonly<Record<string, string>>;
 /** What stands in the reader's hash besides its times, which the store sets. @throws SessionValueError */
 export function encodeReaderRecord(session: NewSession): Pairs {
   const { profile, grants, kind } = session;
-  const email = session.shareEmail === true ? profile.email : undefined;
+  // An international address fits no header, and is no reason to keep its owner out.
+  const email =
+    session.shareEmail === true && isPlainEmail(profile.email ?? '') ? profile.email : undefined;
   const fields = encodeSession({
     ...grants,
     kind,

@@ -37,6 +37,7 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
 
   const start = (handle: SessionHandle): void => {
     const work = withCorrelation(newCorrelation(), () => attend(handle))
+      .then(() => events.backgroundWorked('worker'))
       .catch((error: unknown) => events.backgroundFailed('worker', error))
       .finally(() => running.delete(work));
     running.add(work);
@@ -45,11 +46,13 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const free = atOnce - running.size;
-      const handles = await due.claim(free, leaseSeconds).catch((error: unknown) => {
+      const claimed = await due.claim(free, leaseSeconds).catch((error: unknown) => {
         events.backgroundFailed('worker', error);
-        return [];
       });
+      const handles = claimed ?? [];
       handles.forEach(start);
+      // With something to do, the work says whether it went well.
+      if (claimed?.length === 0) events.backgroundWorked('worker');
       // A full hand means that more may be waiting; then only until one of these is done.
       if (handles.length === free) await Promise.race([...running, aborted(stopping.signal)]);
       else await pause(interval * (0.75 + Math.random() / 2), stopping.signal);

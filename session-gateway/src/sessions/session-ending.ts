@@ -3,15 +3,17 @@ import type { TokenCipher } from '../oidc/token-cipher.js';
 import type { TokenSet } from '../oidc/token-set.js';
 import type { SessionIndex } from './session-index.js';
 import { ownersOf } from './session-owners.js';
-import type { SessionStore, StoredSession } from './session-store.js';
+import type { Profile, SessionStore, StoredSession } from './session-store.js';
 import { isUnconfirmed, orUnavailable } from './store-unavailable.js';
 
-/** By its owner or by what became of it, by a later login in the same browser, for want of room. */
-export type SessionEnd = 'closed' | 'replaced' | 'session_limit';
+/** By logout or by what became of it, from its user's list, by a later login in the same browser, for want of room. */
+export type SessionEnd = 'closed' | 'device' | 'replaced' | 'session_limit';
 
 export interface EndedSession {
   readonly handle: SessionHandle;
   readonly session: StoredSession;
+  /** Whose login took its place in the browser. */
+  readonly replacedBy?: Profile;
 }
 
 export interface ClosedSession {
@@ -46,8 +48,9 @@ export class SessionEnding {
   async close(
     handle: SessionHandle,
     told?: (closed: ClosedSession) => void,
+    how: 'closed' | 'device' = 'closed',
   ): Promise<ClosedSession | undefined> {
-    const { session, unconfirmed } = await this.end(handle, 'closed');
+    const { session, unconfirmed } = await this.end(handle, how);
     const closed = session && (await this.#closed(handle, session));
     if (closed !== undefined) told?.(closed);
     if (unconfirmed !== undefined) throw unconfirmed;
@@ -84,12 +87,13 @@ export class SessionEnding {
   async end(
     handle: SessionHandle,
     how: SessionEnd,
+    replacedBy?: Profile,
   ): Promise<{ session?: StoredSession | undefined; unconfirmed?: Error }> {
     const { store, ended } = this.#options;
     let session: StoredSession | undefined;
     const told = (taken: StoredSession): void => {
       session = taken;
-      ended?.({ handle, session: taken }, how);
+      ended?.({ handle, session: taken, ...(replacedBy && { replacedBy }) }, how);
     };
     try {
       await orUnavailable(store.take(handle, told));

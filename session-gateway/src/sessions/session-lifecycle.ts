@@ -36,6 +36,8 @@ export interface SessionLifecycleOptions extends SessionEndingOptions {
   readonly limit: number;
   /** How long the first permissions may be used without asking again; 900 s if left out. */
   readonly permFreshSeconds?: number;
+  /** Write the email into the reader's hash too. */
+  readonly shareEmail?: boolean;
   /** Told of every session that began, so that it is kept fresh. */
   readonly noteInUse?: (handle: SessionHandle, session: StoredSession) => Promise<void>;
 }
@@ -99,6 +101,7 @@ export class SessionLifecycle {
       sealedTokens: await cipher.seal(tokens, handle),
       seq,
       ...device,
+      shareEmail: this.#options.shareEmail === true,
       ...(permFreshSeconds === undefined ? {} : { permFreshForSeconds: permFreshSeconds }),
       // Without a refresh token nothing can be done when they expire, so nothing is due then.
       ...(tokens.expiresAt === undefined || tokens.refreshToken === undefined
@@ -117,7 +120,7 @@ export class SessionLifecycle {
       const [size] = await Promise.all([this.#sizeOf(session), enter()]);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
-      for (const old of new Set(replaced)) await this.#ending.end(old, 'replaced');
+      for (const old of new Set(replaced)) await this.#ending.end(old, 'replaced', profile);
       await orUnavailable(index.leave(owners, replaced));
       if (size > this.#options.limit) await this.#makeRoom(session, handle);
     } catch (error) {
@@ -160,8 +163,9 @@ export class SessionLifecycle {
   close(
     handle: SessionHandle,
     told?: (closed: ClosedSession) => void,
+    how?: 'closed' | 'device',
   ): Promise<ClosedSession | undefined> {
-    return this.#ending.close(handle, told);
+    return this.#ending.close(handle, told, how);
   }
 
   /** @see SessionEnding.drop */

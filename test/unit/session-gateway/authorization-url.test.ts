@@ -19,6 +19,7 @@ const registration: IdpRegistration = {
   callbackPath: '/login/oauth2/code/{idp}',
   logoutReturnTo: 'https://app.acme.test/',
   strictLogoutTokens: false,
+  revokeTokens: 'logout',
   timeout: 1000,
   userInfoOnRefresh: false,
 };

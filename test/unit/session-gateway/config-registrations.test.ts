@@ -105,6 +105,7 @@ describe('IDP_REGISTRATIONS_FILE', () => {
         callbackPath: '/login/oauth2/code/{idp}',
         logoutReturnTo: 'https://app.acme.test/',
         strictLogoutTokens: false,
+        revokeTokens: 'logout',
         timeout: 4000,
         userInfoOnRefresh: false,
       },

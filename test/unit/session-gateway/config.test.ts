@@ -11,6 +11,7 @@ const good: Record<string, string> = {
   IDP_CLIENT_SECRET: 'a-long-secret-of-the-provider-93',
   PERMISSION_SERVICE_URL: 'http://127.0.0.1:8086/permission-service/',
   TOKEN_SEAL_KEYS: sealKey,
+  GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8',
 };
 const trial = {
   ...good,
@@ -40,6 +41,15 @@ describe('loadConfig', () => {
     expect(names).toContain('EXTAUTHZ_POLICY_FILE');
     const theirs = Object.fromEntries(names.map((name) => [name, '1']));
     expect(loadConfig({ ...good, ...theirs }).warnings).toEqual([]);
+  });
+
+  it.each(['', undefined])('warns that no proxy is listed (%j)', (proxies) => {
+    const warningsOf = (env: Record<string, string>) =>
+      loadConfig({ ...env, GATEWAY_TRUSTED_PROXIES: proxies }).warnings;
+    expect(warningsOf(good)).toEqual([
+      expect.stringMatching(/^GATEWAY_TRUSTED_PROXIES: is not set/),
+    ]);
+    expect(warningsOf(trial)).toEqual([]);
   });
 
   it('fills in the defaults', () => {

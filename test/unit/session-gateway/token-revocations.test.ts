@@ -8,7 +8,10 @@ const logger = createLogger({ name: 'test', level: 'silent' });
 function world(revoke: (token: string) => Promise<void>, limit?: number) {
   const registry = new Registry();
   const revocations = tokenRevocations({
-    idps: new Map([['idp', { revoke }]]),
+    idps: new Map([
+      ['idp', { revoke }],
+      ['silent', { revoke: () => new Promise<void>(() => undefined) }],
+    ]),
     cipher: {
       open: (sealed) =>
         sealed === 'unreadable'
@@ -70,6 +73,18 @@ describe('the revocation of refresh tokens in the background', () => {
     expect(attempts).toEqual(['bad', 'bad', 'bad', 'good']);
     const names = ['revoked', 'failed', 'unreadable', 'dropped'];
     expect(await Promise.all(names.map(outcome))).toEqual([1, 1, 1, 0]);
+  });
+
+  it('does not keep one provider waiting for another', async () => {
+    const revoked = new Promise<string>((resolve) => {
+      const { add } = world((token) => {
+        resolve(token);
+        return Promise.resolve();
+      });
+      for (let index = 0; index < 5; index += 1) add(`t${index}`, 'silent');
+      add('good');
+    });
+    expect(await revoked).toBe('good');
   });
 
   it('keeps no more waiting than its limit, and counts what it drops', async () => {
