@@ -114,7 +114,7 @@ function suite(redis: () => TestRedis): void {
     expect(String(await heard)).toContain(session);
   });
 
-  it('refuses the reader every other command that this server has', async () => {
+  it('reg-51: refuses the reader every other command that this server has', async () => {
     const admin = await plant(redis());
     const reader = await redis().connect(users.reader);
     const before = await dump(redis());
@@ -133,7 +133,7 @@ function suite(redis: () => TestRedis): void {
   });
 
   it.each(readerAttacks.map((words) => [words.join(' '), words] as const))(
-    'refuses the reader %s',
+    'reg-A15: refuses the reader %s',
     async (_, words) => {
       await plant(redis());
       const reader = await redis().connect(users.reader);

@@ -73,7 +73,7 @@ for (const kind of ['6.2', '7'] as const) {
         expect(await admin().zscore('gateway:refresh-due', session.handle)).not.toBeNull();
       });
 
-      it('counts a report from when it was made, and one from the future as now', async () => {
+      it('reg-A17: counts a report from when it was made, and one from the future as now', async () => {
         await admin().flushall();
         await until(async () => (await admin().exists(stream)) === 1);
         const [late, early] = [await begin(), await begin()];
@@ -85,7 +85,7 @@ for (const kind of ['6.2', '7'] as const) {
         expect(await deadlineOf(admin(), early)).toBeLessThanOrEqual(now() + 1800);
       });
 
-      it('ignores what is no report, and confirms it', async () => {
+      it('reg-A36: ignores what is no report, and confirms it', async () => {
         await until(async () => (await admin().xadd(stream, '*', 'h', '../../etc')) !== null);
         await admin().xadd(stream, '*', 'x', 'y', 'z', 'h');
         await admin().xadd(stream, '*', 'h', sessionHandle(newSessionId(), 'hashed'));
@@ -94,7 +94,7 @@ for (const kind of ['6.2', '7'] as const) {
         await until(async () => (await pending()) === 0);
       });
 
-      it('has what a dead replica read and did not confirm done by another, trimmed entries too', async () => {
+      it('reg-A36: has what a dead replica read and did not confirm done by another, trimmed entries too', async () => {
         const session = await begin();
         const id = await admin().xadd(stream, '*', 'h', session.handle);
         const trimmed = await admin().xadd(stream, '*', 'h', session.handle);
@@ -111,7 +111,7 @@ for (const kind of ['6.2', '7'] as const) {
         await until(async () => (await pending()) === 0);
       });
 
-      it('is rebuilt after an id that would block it for ever, and sliding goes on', async () => {
+      it('reg-A16: is rebuilt after an id that would block it for ever, and sliding goes on', async () => {
         const session = await begin();
         const results = await admin()
           .multi()
@@ -135,7 +135,7 @@ for (const kind of ['6.2', '7'] as const) {
         ).toBe(1);
       });
 
-      it('is there again after FLUSHALL, and after something else took its name', async () => {
+      it('reg-A16: is there again after FLUSHALL, and after something else took its name', async () => {
         for (const spoil of [
           () => admin().flushall(),
           () => admin().set(stream, 'a string', 'EX', 100),

@@ -67,7 +67,7 @@ describeOnRedis(
       },
     );
 
-    it('keeps what a stranger writes into an address out of its metrics (ATTACKS 33)', async () => {
+    it('reg-A33: keeps what a stranger writes into an address out of its metrics', async () => {
       for (let at = 0; at < 50; at += 1) {
         await exchange(`${stack.origin}/oauth2/authorization/stranger-${String(at)}`);
         await exchange(`${stack.origin}/login/oauth2/code/stranger-${String(at)}?state=x`);

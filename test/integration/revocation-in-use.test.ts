@@ -60,7 +60,7 @@ describeOnRedis(
     };
     const uses = () => stack.idp.refreshes.used + stack.idp.refreshes.refused;
 
-    it('that was revoked ends where a heartbeat would slide it', async () => {
+    it('reg-A10: that was revoked ends where a heartbeat would slide it', async () => {
       const session = await login();
       await shorten(admin(), session, 300);
       await raiseEpoch();
@@ -81,7 +81,7 @@ describeOnRedis(
       await until(async () => (await deadlineOf(admin(), later)) > now() + 1700);
     });
 
-    it('that was revoked ends without a use of its refresh token', async () => {
+    it('reg-A10: that was revoked ends without a use of its refresh token', async () => {
       const session = await login();
       const before = uses();
       await raiseEpoch();

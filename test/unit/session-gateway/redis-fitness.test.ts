@@ -21,7 +21,7 @@ describe('judge', () => {
   );
 
   it.each(['6.2.5', '6.2.19', '7.0.15', '7.2.10', '8.0.3', '8.2.1'])(
-    'warns about Redis %s',
+    'reg-51: warns about Redis %s',
     (version) => {
       const { problems, warnings } = judge(info({ redis_version: version }));
 
@@ -36,7 +36,7 @@ describe('judge', () => {
     [{ role: 'slave' }, /is a slave/],
     [{ maxmemory_policy: 'allkeys-lru' }, /maxmemory-policy is allkeys-lru/],
     [{ aof_enabled: '0' }, /appendonly is off/],
-  ])('refuses %j', (change, reason) => {
+  ])('reg-51: refuses %j', (change, reason) => {
     expect(judge(info(change)).problems).toEqual([expect.stringMatching(reason)]);
   });
 

@@ -72,7 +72,7 @@ describe('readCookie', () => {
       { outcome: 'absent' },
     ],
     ['something behind a comma in ours', `${name}=x,b=2`, { outcome: 'one', value: 'x,b=2' }],
-  ])('reads %s', (_, text, reading) => {
+  ])('reg-A38: reads %s', (_, text, reading) => {
     expect(readCookie(text, name)).toEqual(reading);
   });
 

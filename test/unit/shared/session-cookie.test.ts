@@ -36,7 +36,7 @@ describe('setCookie', () => {
     );
   });
 
-  it('deletes with the same attributes', () => {
+  it('reg-53: deletes with the same attributes', () => {
     expect(clearCookie(name, 'Strict')).toBe(
       `${name}=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Strict`,
     );
