@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { exchange } from '@sallyport/demo/web-client/exchange';
-import { sessionHandle, type SessionId } from '@sallyport/shared';
+import { newSessionId, sessionHandle, type SessionId } from '@sallyport/shared';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { describeOnRedis } from '../support/redis.js';
@@ -40,6 +40,21 @@ describeOnRedis(
         headers: [['Cookie', `__Host-sref=${reference}`]],
       });
       expect(bearer.status).toBe(401);
+    });
+
+    it('reg-47: a login gives a new id also where somebody planted one that travels with it', async () => {
+      const browser = new BrowserJar();
+      const callback = await stack.beginLogin(browser);
+      const planted = newSessionId();
+      // Not of ours, which is Strict and stays at home on the way back from the provider.
+      const attributes = 'Path=/; Secure; HttpOnly; SameSite=Lax';
+      browser.cookies.store(new URL(stack.origin), `__Host-session=${planted}; ${attributes}`);
+      await browser.visit(callback, { site: 'cross-site' });
+
+      const given = browser.cookies.get(host, '__Host-session') ?? '';
+      expect(given).not.toBe(planted);
+      expect((await userWith(given)).status).toBe(200);
+      expect((await userWith(planted)).status).toBe(401);
     });
 
     it('reg-24: after a logout the cookie that somebody kept is worth nothing', async () => {
