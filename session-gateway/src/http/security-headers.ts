@@ -1,6 +1,17 @@
 import type { RequestHandler } from 'express';
 import { styleSource } from './pages.js';
 
+/** Of every answer, on either port: none is to be kept, sniffed, framed or told of elsewhere. */
+const common: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  // Also for browsers that do not know frame-ancestors.
+  'X-Frame-Options': 'DENY',
+  'X-Content-Type-Options': 'nosniff',
+  // The callback's address holds code and state (ATTACKS 22).
+  'Referrer-Policy': 'no-referrer',
+};
+
 /**
  * Headers of every answer, set once: helmet's defaults are for sites with content, ours have none.
  * No upgrade-insecure-requests: on an http origin (the demo) it would break our own form.
@@ -9,8 +20,8 @@ export function securityHeaders(options: {
   publicOrigin: string;
   idpOrigins: readonly string[];
 }): RequestHandler {
-  const headers: Record<string, string> = {
-    'Cache-Control': 'no-store',
+  return always({
+    ...common,
     'Content-Security-Policy': [
       "default-src 'none'",
       `style-src ${styleSource}`,
@@ -18,16 +29,24 @@ export function securityHeaders(options: {
       "frame-ancestors 'none'",
       "base-uri 'none'",
     ].join('; '),
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    // Also for browsers that do not know frame-ancestors.
-    'X-Frame-Options': 'DENY',
-    'X-Content-Type-Options': 'nosniff',
-    // The callback's address holds code and state (ATTACKS 22).
-    'Referrer-Policy': 'no-referrer',
     ...(options.publicOrigin.startsWith('https:')
       ? { 'Strict-Transport-Security': 'max-age=31536000' }
       : {}),
-  };
+  });
+}
+
+/**
+ * For a port that services call and no browser should: no page, so no style and no form either.
+ * No Strict-Transport-Security: the port speaks http, where it means nothing (RFC 6797 §8.1).
+ */
+export function internalSecurityHeaders(): RequestHandler {
+  return always({
+    ...common,
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+  });
+}
+
+function always(headers: Readonly<Record<string, string>>): RequestHandler {
   const pairs = Object.entries(headers);
   return (_request, response, next) => {
     // Not response.set: it looks at every name and value again, for every request.
