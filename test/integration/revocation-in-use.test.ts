@@ -4,6 +4,8 @@ import {
   ownerKeys,
   revokeSeqKey,
   sessionKey,
+  sidOwner,
+  subOwner,
   userOwner,
 } from '@sallyport/shared';
 import { exchange } from '@sallyport/demo/web-client/exchange';
@@ -54,9 +56,9 @@ describeOnRedis(
       return records + (entry === null ? 0 : 1);
     };
     /** What is there of a revocation whose process dies before it ends a session, and whose job is lost. */
-    const raiseEpoch = async (): Promise<void> => {
+    const raiseEpoch = async (owner = user): Promise<void> => {
       const seq = await admin().incr(revokeSeqKey);
-      await admin().set(ownerKeys(user).epoch, seq, 'EX', 600);
+      await admin().set(ownerKeys(owner).epoch, seq, 'EX', 600);
     };
     const uses = () => stack.idp.refreshes.used + stack.idp.refreshes.refused;
 
@@ -89,6 +91,23 @@ describeOnRedis(
       expect(uses()).toBe(before);
       expect(await left(session)).toBe(0);
     });
+
+    it.each(['sub', 'sid'] as const)(
+      'reg-A27: whose %s was logged out at the provider ends at its refresh, without a use of the token',
+      async (by) => {
+        const session = await login();
+        const [iss, sub, sid] = await admin().hmget(session.key, 'iss', 'sub', 'sid');
+        expect([iss, sub]).toEqual([stack.idp.issuer, 'auth0|ada']);
+        expect(sid).toMatch(/./);
+        const before = uses();
+        const owner =
+          by === 'sub' ? subOwner(iss ?? '', sub ?? '') : sidOwner(iss ?? '', sid ?? '');
+        await raiseEpoch(owner);
+        expect((await postRefresh(stack.origin, session)).status).toBe(401);
+        expect(uses()).toBe(before);
+        expect(await left(session)).toBe(0);
+      },
+    );
 
     it('that is revoked meanwhile ends after its refresh, and what that brought is revoked', async () => {
       const session = await login();
