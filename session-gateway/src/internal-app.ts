@@ -5,6 +5,7 @@ import { adminAudit } from './http/admin-audit.js';
 import { correlate } from './http/correlate.js';
 import { errorHandler, notFound } from './http/error-handler.js';
 import { requestLog } from './http/request-log.js';
+import { internalSecurityHeaders } from './http/security-headers.js';
 import {
   pushPermissions,
   revokeUser,
@@ -24,8 +25,8 @@ export function createInternalApp(
   app.use(correlate);
   app.use(requestLog(options.events));
   app.use(adminAudit(options.events));
+  app.use(internalSecurityHeaders());
   app.use((request, response, next) => {
-    response.set('Cache-Control', 'no-store');
     response.locals['caller'] = callerOf(request.get('authorization'), options.callers);
     next();
   });

@@ -44,14 +44,37 @@ export interface CookieAttributes {
   readonly maxAgeSeconds?: number;
 }
 
+/** A cookie that would not be the one meant: its value is a secret, so the message holds neither. */
+export class CookieGrammarError extends Error {
+  override readonly name = 'CookieGrammarError';
+  readonly code: 'bad_cookie_name' | 'bad_cookie_value' | 'bad_max_age';
+
+  constructor(code: CookieGrammarError['code']) {
+    super(`a cookie was not written: ${code}`);
+    this.code = code;
+  }
+}
+
+/** RFC 6265 §4.1.1: a token (RFC 9110 §5.6.2), behind the prefix. */
+const nameGrammar = /^__Host-[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 6265 §4.1.1 cookie-octet: no control, blank, double quote, comma, semicolon or backslash. */
+const valueGrammar = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
+
 /**
  * A `Set-Cookie` value. Secure, HttpOnly, Path=/ and no Domain are not options: they are what
- * `__Host-` demands (RFC 6265bis §4.1.3.2), also for the cookie that deletes.
+ * `__Host-` demands (RFC 6265bis §4.1.3.2), also for the cookie that deletes. Whatever could end the
+ * value or begin an attribute is refused, not encoded: a reader would have to know (CVE-2024-47764).
+ * @throws CookieGrammarError
  */
 export function setCookie(name: string, value: string, attributes: CookieAttributes): string {
-  const maxAge =
-    attributes.maxAgeSeconds === undefined ? '' : `; Max-Age=${String(attributes.maxAgeSeconds)}`;
-  return `${name}=${value}${maxAge}; Path=/; Secure; HttpOnly; SameSite=${attributes.sameSite}`;
+  const { maxAgeSeconds, sameSite } = attributes;
+  if (!nameGrammar.test(name)) throw new CookieGrammarError('bad_cookie_name');
+  if (!valueGrammar.test(value)) throw new CookieGrammarError('bad_cookie_value');
+  if (maxAgeSeconds !== undefined && !/^\d+$/.test(String(maxAgeSeconds))) {
+    throw new CookieGrammarError('bad_max_age');
+  }
+  const maxAge = maxAgeSeconds === undefined ? '' : `; Max-Age=${String(maxAgeSeconds)}`;
+  return `${name}=${value}${maxAge}; Path=/; Secure; HttpOnly; SameSite=${sameSite}`;
 }
 
 /** The `Set-Cookie` value that deletes a cookie: the same attributes, or a browser keeps the old one. */

@@ -41,7 +41,7 @@ function suite(redis: () => TestRedis): void {
     return attempt;
   };
 
-  it('is one caller’s of many', async () => {
+  it('reg-52: is one caller’s of many', async () => {
     const handle = aHandle();
     const attempts = await Promise.all(
       Array.from({ length: 50 }, (_, index) => (index % 2 ? one : other).acquire(handle, 1)),
@@ -63,7 +63,7 @@ function suite(redis: () => TestRedis): void {
     await second.release();
   });
 
-  it('gives no mark to an owner that lost it', async () => {
+  it('reg-A39: gives no mark to an owner that lost it', async () => {
     const handle = aHandle();
     const paused = held(await one.acquire(handle, 1));
     await Promise.all(redis().admins.map((admin) => admin.flushall()));
@@ -74,7 +74,7 @@ function suite(redis: () => TestRedis): void {
     await next.release();
   });
 
-  it('lets a token of unknown fate be tried once more, and never again', async () => {
+  it('reg-A39: lets a token of unknown fate be tried once more, and never again', async () => {
     const handle = aHandle();
     const first = held(await one.acquire(handle, 1));
     await first.markInFlight();

@@ -54,7 +54,7 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
     expect(await admin.exists(...keys)).toBe(0);
   });
 
-  it('are not done while the replica is frozen, also when asked again, and are finished later', async () => {
+  it('reg-A14: are not done while the replica is frozen, also when asked again, and are finished later', async () => {
     const under = await acknowledged(200);
     const handles = [await under.open(), await under.open()];
     const logout = await under.open();
@@ -133,7 +133,7 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
     await through.close();
   });
 
-  it('are not done when the connection closes before the replicas’ word', async () => {
+  it('reg-A14: are not done when the connection closes before the replicas’ word', async () => {
     const under = await acknowledged(30_000);
     const handle = await under.open();
     server(replica()).one.pause();

@@ -10,7 +10,7 @@ const ada = userOwner('user-1');
 function suite(redis: () => TestRedis): void {
   const admin = () => redis().admins[0];
 
-  it('are done whole, epoch included, and a login leaves nothing behind', async () => {
+  it('reg-A13: are done whole, epoch included, and a login leaves nothing behind', async () => {
     const under = await revocationsOn(redis());
     const handles = [await under.open(), await under.open()];
     const before = await under.revocations.sequence();
@@ -29,7 +29,7 @@ function suite(redis: () => TestRedis): void {
     ['set', 'the epoch'],
     ['incr', 'the counter'],
     ['zadd', 'the job'],
-  ])('end the sessions and then fail when %s is refused to %s', async (command) => {
+  ])('reg-A13: end the sessions and then fail when %s is refused to %s', async (command) => {
     const whole = await revocationsOn(redis());
     const handles = [await whole.open(), await whole.open()];
     const name = `writer-without-${command}`;

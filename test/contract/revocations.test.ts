@@ -55,14 +55,14 @@ function suite(redis: () => TestRedis): void {
     expect(await under.revocations.revokeAll(ada)).toMatchObject({ ended: 0 });
   });
 
-  it('hold against a login that began before, and not against one that began after', async () => {
+  it('reg-A9: hold against a login that began before, and not against one that began after', async () => {
     const before = await under.revocations.sequence();
     await under.revocations.revokeAll(ada);
     await expect(under.open({ seq: before })).rejects.toThrow('revoked');
     expect(await alive(redis(), [await under.open()])).toHaveLength(1);
   });
 
-  it('hold between the creation of a session and its cookie', async () => {
+  it('reg-A9: hold between the creation of a session and its cookie', async () => {
     const session = aNewSession({ seq: await under.revocations.sequence() });
     const handle = await under.open({ seq: session.seq });
     await under.revocations.revokeAll(ada);
@@ -118,7 +118,7 @@ function suite(redis: () => TestRedis): void {
     expect(await under.index.page(ada, 0, -1)).toEqual([{ handle: young, settled: false }]);
   });
 
-  it('are in order, from a counter that has no end and survives its loss', async () => {
+  it('reg-A9: are in order, from a counter that has no end and survives its loss', async () => {
     const first = await under.revocations.revokeAll(ada);
     const second = await under.revocations.revokeAll(ada);
     expect(second.seq).toBe(first.seq + 1);
@@ -129,7 +129,7 @@ function suite(redis: () => TestRedis): void {
     expect(await under.revocations.sequence()).toBeGreaterThan(second.seq);
   });
 
-  it('are remembered longer than any session lives, and only ever longer', async () => {
+  it('reg-A9: are remembered longer than any session lives, and only ever longer', async () => {
     const { epoch } = ownerKeys(ada);
     await under.revocations.revokeAll(ada);
     expect((await key(epoch))?.ttl).toBeGreaterThan((86_400 + 890) * 1000);
@@ -148,7 +148,7 @@ function suite(redis: () => TestRedis): void {
     expect(names).not.toMatch(/user-[12]|subject-|provider-session-|idp\.example/);
   });
 
-  it('score an index by the absolute end, which a slide does not move, and let it live as long', async () => {
+  it('reg-A11: score an index by the absolute end, which a slide does not move, and let it live as long', async () => {
     const handle = await under.open();
     const session = await under.store.find(handle);
     await under.store.slide(handle, 3000);
@@ -161,7 +161,7 @@ function suite(redis: () => TestRedis): void {
     expect(entry?.ttl).toBeLessThanOrEqual((absoluteSeconds + 2) * 1000);
   });
 
-  it('are resumed by another when their process is gone, once its lease has run out', async () => {
+  it('reg-A10: are resumed by another when their process is gone, once its lease has run out', async () => {
     const handles = [await under.open(), await under.open()];
     const started = await revocationsOn(redis(), {
       link: dyingLink(under.connection),

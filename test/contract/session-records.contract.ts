@@ -141,7 +141,7 @@ export function sessionRecordsContract(redis: () => TestRedis): void {
       }
     });
 
-    it('leave no key behind when slide and remove cross on two connections', async () => {
+    it('reg-A8: leave no key behind when slide and remove cross on two connections', async () => {
       const other = new RedisSessionStore(await redis().connect(users.writer), {
         prefix: defaultSessionKeyPrefix,
       });

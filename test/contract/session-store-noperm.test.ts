@@ -28,7 +28,7 @@ const blind = [
 
 function suite(redis: () => TestRedis): void {
   it.each([...missing, ...blind])(
-    'without %s every verb is done whole or not at all',
+    'reg-A8: without %s every verb is done whole or not at all',
     async (what, rules) => {
       const [admin] = redis().admins;
       if (admin === undefined) throw new Error('no server');

@@ -7,7 +7,7 @@ import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
 const hour = { idleSeconds: 1800, absoluteSeconds: 3600 };
 
 function suite(redis: () => TestRedis): void {
-  it('refuses logins whole, and still finds, slides and above all removes', async () => {
+  it('reg-A13: refuses logins whole, and still finds, slides and above all removes', async () => {
     const [admin] = redis().admins;
     const store = new RedisSessionStore(await redis().connect(users.writer), {
       prefix: defaultSessionKeyPrefix,

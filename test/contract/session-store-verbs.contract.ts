@@ -32,7 +32,7 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
       expect(found?.permFreshUntil).toBeGreaterThanOrEqual(created.createdAt + 5000);
     });
 
-    it('stores the tokens although the permissions have moved on, and the other way round', async () => {
+    it('reg-A12: stores the tokens although the permissions have moved on, and the other way round', async () => {
       const handle = aHandle();
       await store.create(handle, aNewSession(), hour);
       await store.update(handle, newPermissions(1));
@@ -145,14 +145,14 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
       expect(await store.slide(handle, Infinity)).toBe(absoluteExpiresAt);
     });
 
-    it('counts a late report from when the session was in use', async () => {
+    it('reg-A17: counts a late report from when the session was in use', async () => {
       const handle = aHandle();
       await store.create(handle, aNewSession(), short);
       const usedAt = (await under().now()) - 500;
       expect(await store.slide(handle, 1000, usedAt)).toBe(usedAt + 1000);
     });
 
-    it('counts a report from the future as now', async () => {
+    it('reg-A17: counts a report from the future as now', async () => {
       const handle = aHandle();
       await store.create(handle, aNewSession(), short);
       const deadline = await store.slide(handle, 1000, (await under().now()) + 5000);

@@ -116,7 +116,7 @@ describe('logging in in Chromium', () => {
       expect([starts(requests), callbacks(requests)]).toEqual([1, 1]);
     }));
 
-  it('A24: the back button and a repeated callback change nothing for whoever is logged in', () =>
+  it('reg-A24: the back button and a repeated callback change nothing for whoever is logged in', () =>
     v.withContext(async (context) => {
       const page = await context.newPage();
       let callback = '';
@@ -173,7 +173,7 @@ describe('logging in in Chromium', () => {
       await v.sendLoginForm(oldest, ada);
     }));
 
-  it('A25: no image, frame, fetch or object of another site begins a login', () =>
+  it('reg-A25: no image, frame, fetch or object of another site begins a login', () =>
     v.withContext(async (context) => {
       const before = await pendingLogins();
       const page = await context.newPage();
@@ -198,7 +198,7 @@ describe('logging in in Chromium', () => {
     }));
 
   it.each(['a link', 'a new window', 'a form', 'a script that moves the page'])(
-    'A25: %s of another site begins a login only by a press on our own page',
+    'reg-A25: %s of another site begins a login only by a press on our own page',
     (way) =>
       v.withContext(async (context) => {
         const before = await pendingLogins();
@@ -228,7 +228,7 @@ describe('logging in in Chromium', () => {
       }),
   );
 
-  it('A22: the page after a login is told no code and no state', () =>
+  it('reg-A22: the page after a login is told no code and no state', () =>
     v.withContext(async (context) => {
       const page = await context.newPage();
       await page.goto(startUrl('/app-echo'));
@@ -239,7 +239,7 @@ describe('logging in in Chromium', () => {
       expect(JSON.stringify(headers)).not.toMatch(/code=|state=/);
     }));
 
-  it('A20: a login never ends on the logout', () =>
+  it('reg-A20: a login never ends on the logout', () =>
     v.withContext(async (context) => {
       const page = await context.newPage();
       await page.goto(startUrl('/logout'));
@@ -247,7 +247,7 @@ describe('logging in in Chromium', () => {
       await v.expectLoggedIn(page, ada);
     }));
 
-  it('A21: a login from a deep link ends the session that the Strict cookie hides', () =>
+  it('reg-A21: a login from a deep link ends the session that the Strict cookie hides', () =>
     v.withContext(async (context) => {
       const page = await context.newPage();
       await v.login(page, grace);

@@ -115,7 +115,7 @@ describe('logging out in Chromium', () => {
       expect(await sessionCookie(context)).toBeUndefined();
     }));
 
-  it('A23: cannot be had by putting the page with the button into a frame', () =>
+  it('reg-A23: cannot be had by putting the page with the button into a frame', () =>
     v.withContext(async (context) => {
       const [first] = await twoTabs(context);
       const page = await context.newPage();
@@ -155,7 +155,7 @@ describe('logging out in Chromium', () => {
       await first.getByRole('heading', { name: 'You are logged out' }).waitFor();
     }));
 
-  describe('A26: a second session cookie that a sibling site planted', () => {
+  describe('reg-A26: a second session cookie that a sibling site planted', () => {
     const planted = { name: 'a', value: `1,__Host-session=${'x'.repeat(43)}`, path: '/' };
 
     it.each(['/user', '/logout', '/oauth2/authorization/idp'])(

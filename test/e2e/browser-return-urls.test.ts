@@ -65,7 +65,7 @@ describe('return URLs in Chromium', () => {
     expect(asked).toContain(elsewhere);
   });
 
-  it('every line of the corpus stays, taken or not', async () => {
+  it('reg-26, reg-45, reg-A19: every line of the corpus stays, taken or not', async () => {
     const texts = here([...acceptedReturnUrls, ...refusedReturnUrls]);
     const urls = texts.map((text) => chooseReturnUrl([text], origin));
     // What is refused leads to the front page: one frame shows it for all.

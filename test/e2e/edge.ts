@@ -105,6 +105,25 @@ export function edgeSuite(mode: Mode): void {
       );
     });
 
+    const revocation = 'internal/v1/sessions/users/u-1';
+    it.each([
+      // Routed as any path that is nobody's; what hides a slash is refused.
+      ...[`/${revocation}`, `//${revocation}`, `/auth/../${revocation}`].map(
+        (to) => [to, 404] as const,
+      ),
+      ...[`/auth/%2e%2e/${revocation}`, `/logout/../${revocation}`].map((to) => [to, 404] as const),
+      ...[`/auth/..%2f${revocation}`, `/auth/..%5c${revocation}`].map((to) => [to, 400] as const),
+    ])('reg-A31: %s leads to no revocation: %i', async (path, expected) => {
+      const { status } = await rawRequest(stack.ports.ingress, [
+        `DELETE ${path} HTTP/1.1`,
+        `Host: localhost:${String(stack.ports.ingress)}`,
+        'Authorization: Bearer anything',
+        `Cookie: ${cookie}`,
+      ]);
+      expect(status).toBe(expected);
+      expect((await send('/api/echo', [`Cookie: ${cookie}`])).status).toBe(200);
+    });
+
     it('reg-A28: keeps Cookie and Authorization from the app', async () => {
       const lines = [`Cookie: theme=dark; ${cookie}`, 'Authorization: Basic dTpw'];
       const { status, body } = await send('/app-echo', lines);

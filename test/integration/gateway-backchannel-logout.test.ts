@@ -97,7 +97,7 @@ describeOnRedis(
       expect((await post(await sign(claims({ sub: undefined, sid: 'none' })))).status).toBe(200);
     });
 
-    it('answers a repeated token 200 and ends nothing that began since', async () => {
+    it('reg-A27: answers a repeated token 200 and ends nothing that began since', async () => {
       const token = await sign(claims());
       await stack.login();
       expect((await post(token)).status).toBe(200);
@@ -107,7 +107,7 @@ describeOnRedis(
       expect(await isLoggedIn(later)).toBe(true);
     });
 
-    it.each(['sid', 'sub'])('wins over a login at its last step, by %s', async (by) => {
+    it.each(['sid', 'sub'])('reg-A27: wins over a login at its last step, by %s', async (by) => {
       const browser = new BrowserJar();
       await stack.login(browser);
       const change = by === 'sid' ? { sid: await sidOf() } : {};

@@ -267,7 +267,7 @@ describeOnRedis(
     });
 
     describe('clearing the cookies', () => {
-      it('A26: is offered by the page that refuses two, and takes a press on it', async () => {
+      it('reg-A26: is offered by the page that refuses two, and takes a press on it', async () => {
         const page = await new BrowserJar().visit(at('/logout'), { headers: two });
         expect(page.status).toBe(400);
         expect(page.text).toContain('<form method="post" action="/auth/clear-cookies">');

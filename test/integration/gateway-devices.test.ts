@@ -109,7 +109,7 @@ describeOnRedis(
       expect(await isLoggedIn(here)).toBe(false);
     });
 
-    it('are not there for anybody else', async () => {
+    it('reg-A34: are not there for anybody else', async () => {
       const ada = await login(firefox, '203.0.113.7');
       stack.permissions.answer = answerJson(200, { ...ordinaryGrants, userId: 'user-8' });
       const eve = await login(chrome, '203.0.113.8');

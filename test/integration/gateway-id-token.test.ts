@@ -116,7 +116,7 @@ describeOnRedis(
       ['that says to be an access token', same, { typ: 'at+jwt' }],
       ['with an extension nobody knows', same, { crit: ['x'], x: 1 }],
       ['with another algorithm than its key', same, { alg: 'PS256' }],
-    ])('is refused %s', async (_what, change, header) => {
+    ])('reg-39: is refused %s', async (_what, change, header) => {
       resigned(change, header);
       expect(await logsIn()).toBe(false);
     });

@@ -177,7 +177,7 @@ describeOnRedis(
         );
       });
 
-      it('bounces a repeated callback to the front page and touches no cookie', async () => {
+      it('reg-A24: bounces a repeated callback to the front page and touches no cookie', async () => {
         const browser = new BrowserJar();
         const callback = await stack.beginLogin(browser);
         await browser.visit(callback, { site: 'cross-site' });
@@ -226,7 +226,7 @@ describeOnRedis(
         ['a second state', (url: URL) => url.searchParams.append('state', 'x'.repeat(43))],
         ['no state', (url: URL) => url.searchParams.delete('state')],
         ['nothing at all', (url: URL) => (url.search = '')],
-      ])('bounces with %s and begins no session', async (_what, change) => {
+      ])('reg-10: bounces with %s and begins no session', async (_what, change) => {
         const browser = new BrowserJar();
         const url = new URL(await stack.beginLogin(browser));
         change(url);
@@ -246,7 +246,7 @@ describeOnRedis(
         ['no iss', (url: URL) => url.searchParams.delete('iss')],
         ['another iss', (url: URL) => url.searchParams.set('iss', 'https://evil.example')],
         ['the way of another provider', (url: URL) => (url.pathname = '/login/oauth2/code/other')],
-      ])('ends the login with %s and says so to the front end', async (_what, change) => {
+      ])('reg-10: ends the login with %s and says so to the front end', async (_what, change) => {
         const browser = new BrowserJar();
         const url = new URL(await stack.beginLogin(browser, '/accounts?tab=2'));
         change(url);
@@ -300,7 +300,7 @@ describeOnRedis(
         expect(await keys()).toHaveLength(2);
       });
 
-      it('gives a new id, never a planted one, and ends the session it replaces', async () => {
+      it('reg-47, reg-A21: gives a new id, never a planted one, and ends the session it replaces', async () => {
         const browser = await stack.login();
         const host = new URL(stack.origin).hostname;
         const before = browser.cookies.get(host, '__Host-session') ?? '';

@@ -29,7 +29,7 @@ describeOnRedis(
     const records = async (): Promise<number> => (await live()).length;
 
     describe('GET /user', () => {
-      it('answers who is logged in, without a token, and does not slide the session', async () => {
+      it('reg-38: answers who is logged in, without a token, and does not slide the session', async () => {
         const browser = await stack.login();
         const before = await live();
         const answer = await browser.visit(`${stack.origin}/user`);
@@ -165,7 +165,7 @@ describeOnRedis(
           ],
         ],
       ] as [string, [string, string][]][])(
-        'only asks when it comes from %s, and the session lives',
+        'reg-A23: only asks when it comes from %s, and the session lives',
         async (_what, headers) => {
           const browser = await stack.login();
           const answer = await browser.visit(`${stack.origin}/logout`, { headers });
@@ -181,7 +181,7 @@ describeOnRedis(
     });
 
     describe('POST /logout', () => {
-      it('answers the confirm page’s form with a bounce to the provider', async () => {
+      it('reg-A23: answers the confirm page’s form with a bounce to the provider', async () => {
         const browser = await stack.login();
         const answer = await browser.visit(`${stack.origin}/logout`, {
           method: 'POST',

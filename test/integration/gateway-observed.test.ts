@@ -129,7 +129,7 @@ describeOnRedis(
         ['with a space', 'a b'],
         ['with quotes', 'a"b'],
         ['with markup', '<b>'],
-      ])('a request id %s is not taken', async (_, id) => {
+      ])('reg-7: a request id %s is not taken', async (_, id) => {
         expect(await ask(['X-Request-Id', id])).toMatch(/^[0-9a-f-]{36}$/);
       });
 

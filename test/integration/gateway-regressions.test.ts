@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { exchange } from '@sallyport/demo/web-client/exchange';
-import { sessionHandle, type SessionId } from '@sallyport/shared';
+import { newSessionId, sessionHandle, type SessionId } from '@sallyport/shared';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { describeOnRedis } from '../support/redis.js';
@@ -16,7 +16,8 @@ describeOnRedis(
     let stack: GatewayStack;
     const admin = () => redis().admins[0];
     beforeAll(async () => {
-      stack = await startGatewayStack(redis());
+      // Or most strangers would meet the limit before anybody reads what they name.
+      stack = await startGatewayStack(redis(), { GATEWAY_LOGIN_RATE_LIMIT: '0' });
     });
     afterAll(() => stack.close());
     const userWith = (value: string) =>
@@ -32,6 +33,21 @@ describeOnRedis(
       await until(async () => (await admin()?.exists(transaction)) === 0);
       const late = await browser.visit(callback, { site: 'cross-site' });
       expect(setCookies(late)).toEqual([]);
+    });
+
+    it('reg-47: a login gives a new id also where somebody planted one that travels with it', async () => {
+      const browser = new BrowserJar();
+      const callback = await stack.beginLogin(browser);
+      const planted = newSessionId();
+      // Not of ours, which is Strict and stays at home on the way back from the provider.
+      const attributes = 'Path=/; Secure; HttpOnly; SameSite=Lax';
+      browser.cookies.store(new URL(stack.origin), `__Host-session=${planted}; ${attributes}`);
+      await browser.visit(callback, { site: 'cross-site' });
+
+      const given = browser.cookies.get(host, '__Host-session') ?? '';
+      expect(given).not.toBe(planted);
+      expect((await userWith(given)).status).toBe(200);
+      expect((await userWith(planted)).status).toBe(401);
     });
 
     it('reg-24: after a logout the cookie that somebody kept is worth nothing', async () => {
@@ -59,15 +75,29 @@ describeOnRedis(
       },
     );
 
-    it('keeps what a stranger writes into an address out of its metrics (ATTACKS 33)', async () => {
-      for (let at = 0; at < 50; at += 1) {
-        await exchange(`${stack.origin}/oauth2/authorization/stranger-${String(at)}`);
-        await exchange(`${stack.origin}/login/oauth2/code/stranger-${String(at)}?state=x`);
-        await exchange(`${stack.origin}/stranger-${String(at)}`, { method: 'PROPFIND' });
+    it('reg-A33: keeps what a stranger writes into an address out of its metrics', async () => {
+      const lines = async (): Promise<string[]> =>
+        (await exchange(`${stack.managementOrigin}/metrics`)).text.split('\n');
+      const paths = ['/oauth2/authorization/', '/login/oauth2/code/', '/auth/callback/'];
+      const strangers = Array.from({ length: 10_000 }, (_, at) => `stranger-${String(at)}`);
+      await Promise.all(
+        paths.map((path) => exchange(`${stack.origin}${path}stranger`, { method: 'GET' })),
+      );
+      await exchange(`${stack.origin}/stranger`, { method: 'PROPFIND' });
+      const before = (await lines()).length;
+      for (let from = 0; from < strangers.length; from += 50) {
+        await Promise.all(
+          strangers.slice(from, from + 50).map((name, at) => {
+            if (at === 0) return exchange(`${stack.origin}/${name}`, { method: 'PROPFIND' });
+            return exchange(`${stack.origin}${paths[at % paths.length] ?? ''}${name}`);
+          }),
+        );
       }
-      const { text } = await exchange(`${stack.managementOrigin}/metrics`);
-      expect(text).toContain('gateway_');
-      expect(text).not.toMatch(/stranger|PROPFIND/);
+      const after = await lines();
+      expect(after.join('\n')).toContain('gateway_');
+      expect(after.join('\n')).not.toMatch(/stranger|PROPFIND/);
+      // 10,000 names are no more lines than one.
+      expect(after.length).toBe(before);
     });
   },
   { appendOnly: true },

@@ -65,7 +65,7 @@ describeOnRedis(
         expect(await records(redis())).toEqual([]);
       });
 
-      it('ends a login that is at the provider, also one that is at its last step', async () => {
+      it('reg-A9: ends a login that is at the provider, also one that is at its last step', async () => {
         const atTheProvider = new BrowserJar();
         const callback = await stack.beginLogin(atTheProvider);
         await call('DELETE', `${users}user-7`);
@@ -105,7 +105,7 @@ describeOnRedis(
         expect(await records(redis())).toEqual([]);
       });
 
-      it('answers 503 without Redis, not 204', async () => {
+      it('reg-A31: answers 503 without Redis, not 204', async () => {
         const [server] = redis().servers;
         await server?.kill();
         const answer = await call('DELETE', `${users}user-7`);
@@ -136,7 +136,7 @@ describeOnRedis(
         }
       });
 
-      it('reaches a login whose roles were looked up before it', async () => {
+      it('reg-A12: reaches a login whose roles were looked up before it', async () => {
         const pushed = { roles: ['USER'], permissions: [] };
         const browser = new BrowserJar();
         const callback = await stack.beginLogin(browser);
@@ -200,7 +200,7 @@ describeOnRedis(
       expect((await call('DELETE', `${users}user-7`, { headers })).status).toBe(204);
     });
 
-    it('are not on the public port, however the path is spelt', async () => {
+    it('reg-A31: are not on the public port, however the path is spelt', async () => {
       const browser = await stack.login();
       for (const path of [
         `${users}user-7`,

@@ -14,7 +14,7 @@ import { scanRecords } from '../support/record-scan.js';
 import { describeOnRedis, users } from '../support/redis.js';
 import { SessionOracle } from '../support/session-oracle.js';
 import { sessionReader, type SessionReader } from '../support/session-reader.js';
-import { rolesIn } from '../support/session-world.js';
+import { rolesIn } from '../support/session-world-scene.js';
 
 const count = cases(20, 500);
 const stepsEach = cases(10, 30);
@@ -89,7 +89,7 @@ describeOnRedis(
         const { sub: userId } = JSON.parse(user.text) as { sub?: string };
         // Ended already, or nobody can say whose it is: then nothing can be said of it later either.
         if (userId === undefined) return;
-        oracle.born(id, userId, loginBegan, now(), held === undefined ? [] : [held]);
+        oracle.born(id, userId, loginBegan, now(), { presented: [held] });
         oracle.ending(id);
         oracle.over(held, 'a login replaced it');
       };

@@ -37,7 +37,7 @@ describe.each([
       });
 
       it.each(all.filter((other) => other !== path))(
-        'A37: refuses an answer that comes in by %s, before any token call',
+        'reg-A37: refuses an answer that comes in by %s, before any token call',
         async (other) => {
           const browser = new BrowserJar();
           const url = new URL(await begin(browser));

@@ -61,7 +61,7 @@ describeOnRedis(
         ['a script', [['Sec-Fetch-Mode', 'cors']], 'empty'],
         ['an object', [['Sec-Fetch-Mode', 'navigate']], 'object'],
         ['a prefetch', [['Sec-Purpose', 'prefetch']], 'document'],
-      ] as const)('A25: begins nothing for %s', async (_what, headers, destination) => {
+      ] as const)('reg-A25: begins nothing for %s', async (_what, headers, destination) => {
         for (const site of ['same-origin', 'cross-site'] as const) {
           const answer = await new BrowserJar().visit(stack.origin + path, {
             site,

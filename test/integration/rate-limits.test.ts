@@ -78,19 +78,19 @@ describeOnRedis(
       expect(JSON.parse(answer.text)).toMatchObject({ status: 429, reason: 'rate_limited' });
     });
 
-    it('A30: cannot be deceived by a forged X-Forwarded-For', async () => {
+    it('reg-A30: cannot be deceived by a forged X-Forwarded-For', async () => {
       await exhaust('203.0.113.7');
       for (const forged of ['6.6.6.6', '127.0.0.1', '203.0.113.8', 'unknown', '']) {
         expect((await start(from(forged, '203.0.113.7'))).status).toBe(429);
       }
     });
 
-    it('A30: keep two people behind one Envoy apart', async () => {
+    it('reg-A30: keep two people behind one Envoy apart', async () => {
       await exhaust('203.0.113.7');
       expect((await start(from('203.0.113.8'))).status).toBe(302);
     });
 
-    it('A30: have no bucket for everybody where only proxies of ours are known', async () => {
+    it('reg-A30: have no bucket for everybody where only proxies of ours are known', async () => {
       for (let count = 0; count < 3 * limit; count += 1) {
         expect((await start({})).status).toBe(302);
         expect((await start(from('127.0.0.1'))).status).toBe(302);
@@ -105,7 +105,7 @@ describeOnRedis(
       expect((await start(from('2001:db8:1:3::1'))).status).toBe(302);
     });
 
-    it('A25: do not count the images of a foreign page against its visitor', async () => {
+    it('reg-A25: do not count the images of a foreign page against its visitor', async () => {
       const [name, value] = ['X-Forwarded-For', '203.0.113.7'];
       for (const url of [stack.startUrl, `${stack.origin}/auth/callback?code=x`]) {
         for (let count = 0; count < 3 * limit; count += 1) {
@@ -208,7 +208,7 @@ describeOnRedis(
       }
     });
 
-    it('A35: count on when Redis forgot their scripts', async () => {
+    it('reg-A35: count on when Redis forgot their scripts', async () => {
       await exhaust('203.0.113.7');
       for (const admin of redis().admins) await admin.script('FLUSH');
       expect((await start(from('203.0.113.7'))).status).toBe(429);
@@ -257,7 +257,7 @@ describeOnRedis(
     describe.each(['pass', 'refuse'] as const)('that is to %s without Redis', (whenRedisFails) => {
       const without = whenRedisFails === 'pass' ? 200 : 503;
 
-      it('A35: is built before Redis is there, and counts as soon as it is', async () => {
+      it('reg-A35: is built before Redis is there, and counts as soon as it is', async () => {
         await redis().servers[0]?.kill();
         const { connection, ask } = await limited(whenRedisFails);
         await connection.connect().catch(() => undefined);
@@ -284,7 +284,7 @@ describeOnRedis(
         await until(async () => (await ask('b')).status === 429);
       });
 
-      it('A35: is not broken for good by a first word that Redis refused', async () => {
+      it('reg-A35: is not broken for good by a first word that Redis refused', async () => {
         const { connection, ask } = await limited(whenRedisFails);
         await connection.connect();
         const admin = redis().admins[0];

@@ -56,7 +56,7 @@ for (const kind of ['6.2', '7'] as const) {
       };
 
       it(
-        `is used exactly once per expiry by ${callers} callers on each of three replicas`,
+        `reg-52: is used exactly once per expiry by ${callers} callers on each of three replicas`,
         async () => {
           const session = await login();
           const before = uses();
@@ -84,7 +84,7 @@ for (const kind of ['6.2', '7'] as const) {
 
       describe('whose lock holder is paused', () => {
         it(
-          'before the in-flight mark, beyond the lock’s TTL, is still used exactly once',
+          'reg-A39: before the in-flight mark, beyond the lock’s TTL, is still used exactly once',
           async () => {
             let used = 0;
             for (let pause = 0; pause < pauses; pause += 1) {
@@ -127,7 +127,7 @@ for (const kind of ['6.2', '7'] as const) {
         );
 
         it(
-          'after the mark is used once more at most, counted apart, and the session ends cleanly',
+          'reg-A39: after the mark is used once more at most, counted apart, and the session ends cleanly',
           async () => {
             let most = 0;
             for (let pause = 0; pause < pauses; pause += 1) {

@@ -36,7 +36,7 @@ describeOnRedis(
       expect((await admin.keys('*session:*')).length).toBe(0);
     });
 
-    it('is revoked by another replica when the first is killed midway', async () => {
+    it('reg-A10: is revoked by another replica when the first is killed midway', async () => {
       const [admin] = redis().admins;
       if (admin === undefined) throw new Error('no server');
       const doomed = await start();

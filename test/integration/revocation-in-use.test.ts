@@ -4,6 +4,8 @@ import {
   ownerKeys,
   revokeSeqKey,
   sessionKey,
+  sidOwner,
+  subOwner,
   userOwner,
 } from '@sallyport/shared';
 import { exchange } from '@sallyport/demo/web-client/exchange';
@@ -54,13 +56,13 @@ describeOnRedis(
       return records + (entry === null ? 0 : 1);
     };
     /** What is there of a revocation whose process dies before it ends a session, and whose job is lost. */
-    const raiseEpoch = async (): Promise<void> => {
+    const raiseEpoch = async (owner = user): Promise<void> => {
       const seq = await admin().incr(revokeSeqKey);
-      await admin().set(ownerKeys(user).epoch, seq, 'EX', 600);
+      await admin().set(ownerKeys(owner).epoch, seq, 'EX', 600);
     };
     const uses = () => stack.idp.refreshes.used + stack.idp.refreshes.refused;
 
-    it('that was revoked ends where a heartbeat would slide it', async () => {
+    it('reg-A10: that was revoked ends where a heartbeat would slide it', async () => {
       const session = await login();
       await shorten(admin(), session, 300);
       await raiseEpoch();
@@ -81,7 +83,7 @@ describeOnRedis(
       await until(async () => (await deadlineOf(admin(), later)) > now() + 1700);
     });
 
-    it('that was revoked ends without a use of its refresh token', async () => {
+    it('reg-A10: that was revoked ends without a use of its refresh token', async () => {
       const session = await login();
       const before = uses();
       await raiseEpoch();
@@ -89,6 +91,23 @@ describeOnRedis(
       expect(uses()).toBe(before);
       expect(await left(session)).toBe(0);
     });
+
+    it.each(['sub', 'sid'] as const)(
+      'reg-A27: whose %s was logged out at the provider ends at its refresh, without a use of the token',
+      async (by) => {
+        const session = await login();
+        const [iss, sub, sid] = await admin().hmget(session.key, 'iss', 'sub', 'sid');
+        expect([iss, sub]).toEqual([stack.idp.issuer, 'auth0|ada']);
+        expect(sid).toMatch(/./);
+        const before = uses();
+        const owner =
+          by === 'sub' ? subOwner(iss ?? '', sub ?? '') : sidOwner(iss ?? '', sid ?? '');
+        await raiseEpoch(owner);
+        expect((await postRefresh(stack.origin, session)).status).toBe(401);
+        expect(uses()).toBe(before);
+        expect(await left(session)).toBe(0);
+      },
+    );
 
     it('that is revoked meanwhile ends after its refresh, and what that brought is revoked', async () => {
       const session = await login();

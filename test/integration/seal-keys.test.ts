@@ -151,7 +151,7 @@ describeOnRedis(
       expect(stack.log()).not.toContain(third.slice(3));
     });
 
-    it('that no longer open a session leave it alone: a 503, and rekey says so', async () => {
+    it('reg-A32: that no longer open a session leave it alone: a 503, and rekey says so', async () => {
       const browser = await stack.login();
       await rotate(first);
       const session = sessionOf(browser, stack.origin);

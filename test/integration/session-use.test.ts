@@ -154,7 +154,7 @@ describeOnRedis(
         return second;
       };
 
-      it('gets them in both records without any refresh token', async () => {
+      it('reg-35, reg-37: gets them in both records without any refresh token', async () => {
         const session = await login();
         const before = uses();
         await dueIn(session, 100);

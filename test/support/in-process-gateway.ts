@@ -22,6 +22,7 @@ import { RefreshDue } from '../../session-gateway/src/sessions/refresh-due.js';
 import { RedisSessionIndex } from '../../session-gateway/src/sessions/redis-session-index.js';
 import { RedisSessionStore } from '../../session-gateway/src/sessions/redis-session-store.js';
 import { Revocations } from '../../session-gateway/src/sessions/revocations.js';
+import type { SessionIndex } from '../../session-gateway/src/sessions/session-index.js';
 import { SessionLifecycle } from '../../session-gateway/src/sessions/session-lifecycle.js';
 import { SessionRef } from '../../session-gateway/src/sessions/session-ref.js';
 import type { SessionStore } from '../../session-gateway/src/sessions/session-store.js';
@@ -48,6 +49,7 @@ export interface InProcessGateway {
   readonly origin: string;
   readonly store: SessionStore;
   readonly sessions: SessionLifecycle;
+  readonly index: SessionIndex;
   readonly revocations: Revocations;
   readonly pushes: PermissionPushes;
   readonly upkeep: ReturnType<typeof upkeepParts>['upkeep'];
@@ -123,7 +125,7 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    ...{ store, sessions, revocations, pushes, upkeep },
+    ...{ store, index, sessions, revocations, pushes, upkeep },
     origin: `http://localhost:${String((server.address() as AddressInfo).port)}`,
     close: async () => {
       await upkeep.settled();

@@ -1,12 +1,7 @@
 import type { SessionId } from '@sallyport/shared';
+import { RoleLedger, type Seen } from './role-ledger.js';
 
-/** What a check saw: who was let in with which version of their roles, or that nobody was. */
-export interface Seen {
-  readonly allowed: boolean;
-  readonly userId?: string;
-  readonly roles?: readonly string[];
-  readonly permissions?: readonly string[];
-}
+export type Lane = 'cookie' | 'bearer';
 
 interface Life {
   readonly id: SessionId;
@@ -15,6 +10,9 @@ interface Life {
   readonly loginBegan: number;
   readonly born: number;
   readonly bornAt: number;
+  readonly lane: Lane;
+  /** Its absolute end: a browser's twelve hours, or the end of the token it was exchanged for. */
+  readonly endsAt: number;
   lastUseAt: number;
   /** Until when it must live, unless something ends it. */
   deadline: number;
@@ -26,17 +24,16 @@ interface Life {
   isDamaged: boolean;
 }
 
-interface RoleVersion {
-  readonly number: number;
-  replacedAt: number;
+/** How a session came to be: by a browser that held others, or for a token with an end. */
+export interface Birth {
+  readonly presented?: readonly (SessionId | undefined)[];
+  readonly lane?: Lane;
+  readonly expires?: number;
 }
 
 const never = Number.POSITIVE_INFINITY;
 const absoluteSeconds = 43_200;
 const idleSeconds = 1800;
-/** How old roles may be at most (DESIGN §4), and how far apart a schedule's looks at them are. */
-const staleSeconds = 900 + 180;
-
 /**
  * What sessions there are and who may be let in, as a plain map that knows nothing of how it is done.
  * It hears of everything before it is asked for and after it is answered, in order; whatever it cannot
@@ -45,12 +42,13 @@ const staleSeconds = 900 + 180;
 export class SessionOracle {
   readonly wrong: string[] = [];
   readonly #lives = new Map<SessionId, Life>();
-  readonly #versions = new Map<string, RoleVersion[]>();
-  readonly #pushed = new Map<string, { number: number; step: number }[]>();
+  readonly #roles = new RoleLedger();
   readonly #revocations: { userId: string; began: number; ended: number }[] = [];
   #step = 0;
   /** Allows that were judged. */
   allows = 0;
+  /** Of those, by the bearer lane. */
+  bearerAllows = 0;
   denials = 0;
 
   /** The order of things. */
@@ -74,13 +72,18 @@ export class SessionOracle {
     return this.#lives.get(id)?.userId ?? '';
   }
 
-  /** A cookie was handed out. */
-  born(id: SessionId, userId: string, loginBegan: number, at: number, presented: string[]): void {
+  laneOf(id: SessionId): Lane {
+    return this.#lives.get(id)?.lane ?? 'cookie';
+  }
+
+  /** A cookie was handed out, or the answer of an exchange. */
+  born(id: SessionId, userId: string, loginBegan: number, at: number, how: Birth): void {
+    const { presented = [], lane = 'cookie', expires: endsAt = at + absoluteSeconds } = how;
     if (this.#lives.has(id) || presented.includes(id)) this.wrong.push(`I7 an id came twice`);
     const life: Life = {
-      ...{ id, userId, loginBegan, born: this.next(), bornAt: at, lastUseAt: at },
+      ...{ id, userId, loginBegan, born: this.next(), bornAt: at, lastUseAt: at, lane, endsAt },
       ...{
-        deadline: at + idleSeconds,
+        deadline: Math.min(at + idleSeconds, endsAt),
         overFrom: never,
         overBecause: '',
         mayBeOver: false,
@@ -99,7 +102,10 @@ export class SessionOracle {
     const life = this.#lives.get(id);
     if (life === undefined) return;
     life.lastUseAt = Math.max(life.lastUseAt, at);
-    if (deadline !== undefined) life.deadline = Math.max(life.deadline, deadline);
+    if (deadline === undefined) return;
+    if (deadline > life.endsAt + 2)
+      this.wrong.push(`${life.lane === 'bearer' ? 'I9' : 'I3'} slid beyond its end`);
+    life.deadline = Math.max(life.deadline, deadline);
   }
 
   /** Somebody began to end it. */
@@ -150,22 +156,16 @@ export class SessionOracle {
 
   /** @returns the number of the user's new roles */
   newRoles(userId: string, at: number): number {
-    const versions = this.#versionsOf(userId);
-    const last = versions.at(-1);
-    if (last !== undefined) last.replacedAt = at;
-    versions.push({ number: versions.length, replacedAt: never });
-    return versions.length - 1;
+    return this.#roles.replaced(userId, at);
   }
 
   rolesOf(userId: string): number {
-    return this.#versionsOf(userId).length - 1;
+    return this.#roles.latest(userId);
   }
 
   /** They are in force for every session. */
   pushed(userId: string, number: number): void {
-    const list = this.#pushed.get(userId) ?? [];
-    list.push({ number, step: this.next() });
-    this.#pushed.set(userId, list);
+    this.#roles.pushed(userId, number, this.next());
   }
 
   /** @param began the step before the check was sent */
@@ -187,36 +187,19 @@ export class SessionOracle {
     if (began > life.overFrom)
       this.wrong.push(`I1 allowed, although it is over: ${life.overBecause}`);
     if (at > life.lastUseAt + idleSeconds + 2) this.wrong.push('I1 allowed beyond its idle end');
-    if (at > life.bornAt + absoluteSeconds + 2)
-      this.wrong.push('I1 allowed beyond its absolute end');
+    if (at > life.endsAt + 2) {
+      const what =
+        life.lane === 'bearer' ? 'I9 allowed beyond its token' : 'I1 allowed beyond its end';
+      this.wrong.push(what);
+    }
+    if (life.lane === 'bearer') this.bearerAllows += 1;
     // Nobody can give it new roles; it can only be ended.
-    if (!life.isDamaged) this.#judgeRoles(life, began, at, seen);
-  }
-
-  #judgeRoles(life: Life, began: number, at: number, seen: Seen): void {
-    const text = [...(seen.roles ?? []), ...(seen.permissions ?? [])].join(' ');
-    const [, user, role, permission] = /^(\S+)\.r(\d+) \1\.p(\d+)$/.exec(text) ?? [];
-    if (seen.userId !== life.userId || user !== life.userId || role !== permission) {
-      this.wrong.push(`I2 a mix: ${life.userId} was let in as ${String(seen.userId)} ${text}`);
-      return;
-    }
-    const number = Number(role);
-    const replacedAt = this.#versionsOf(life.userId)[number]?.replacedAt ?? 0;
-    if (replacedAt < at - staleSeconds) {
-      this.wrong.push(`I2 roles that were replaced ${at - replacedAt} s ago`);
-    }
-    const pushes = this.#pushed.get(life.userId) ?? [];
-    const latest = pushes.filter(({ step }) => step < began).at(-1)?.number ?? 0;
-    if (number < latest) this.wrong.push(`I2 roles ${number} after ${latest} were pushed`);
+    if (life.isDamaged) return;
+    const problem = this.#roles.problem(life.userId, began, at, seen);
+    if (problem !== undefined) this.wrong.push(problem);
   }
 
   #over(life: Life, from: number, because: string): void {
     if (from < life.overFrom) Object.assign(life, { overFrom: from, overBecause: because });
-  }
-
-  #versionsOf(userId: string): RoleVersion[] {
-    const versions = this.#versions.get(userId) ?? [{ number: 0, replacedAt: never }];
-    this.#versions.set(userId, versions);
-    return versions;
   }
 }

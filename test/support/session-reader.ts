@@ -4,7 +4,7 @@ import type { RedisConnection } from '@sallyport/shared/runtime';
 import { check } from '../../extauthz/src/check.js';
 import { redisSessionReader } from '../../extauthz/src/redis-session-reader.js';
 import { noFile, someFacts } from './facts.js';
-import type { Seen } from './session-oracle.js';
+import type { Seen } from './role-ledger.js';
 
 /** Whether extauthz lets somebody in, asked of its own parts without the cache. */
 export type SessionReader = (id: SessionId, lane: 'cookie' | 'bearer') => Promise<Seen>;

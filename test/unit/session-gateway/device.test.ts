@@ -70,7 +70,7 @@ describe('clientAddress', () => {
     '10.0.0.0/x',
     '::1/129',
     '10.0.0.1,',
-  ])('trusts no list such as "%s"', (text) => {
+  ])('reg-21: trusts no list such as "%s"', (text) => {
     expect(parseTrustedProxies(text)).toBeUndefined();
   });
 });

@@ -36,7 +36,7 @@ describe('judge', () => {
     [{ role: 'slave' }, /is a slave/],
     [{ maxmemory_policy: 'allkeys-lru' }, /maxmemory-policy is allkeys-lru/],
     [{ aof_enabled: '0' }, /appendonly is off/],
-  ])('refuses %j', (change, reason) => {
+  ])('reg-51: refuses %j', (change, reason) => {
     expect(judge(info(change)).problems).toEqual([expect.stringMatching(reason)]);
   });
 

@@ -51,7 +51,7 @@ describe('safeReturnUrl', () => {
     expect(safeReturnUrl(`/${'a'.repeat(3000)}`, origin)).toBeUndefined();
   });
 
-  it('emits only what the URL parser finds on our origin, whatever comes in', () => {
+  it('reg-26, reg-45, reg-A19: emits only what the URL parser finds on our origin, whatever comes in', () => {
     let taken = 0;
     fc.assert(
       fc.property(hostileReturnUrls(origin), (text) => {

@@ -64,7 +64,7 @@ describe('TokenCipher', () => {
     expect(await cipher.open(sealed, handle)).toEqual(tokens);
   });
 
-  it('cannot know what a key outside the ring sealed', async () => {
+  it('reg-A32: cannot know what a key outside the ring sealed', async () => {
     const handle = aHandle();
     const sealed = await cipher.seal(tokens, handle);
     const replica = new TokenCipher(new Sealer([oldKey]));
@@ -72,7 +72,7 @@ describe('TokenCipher', () => {
     await expect(replica.open(sealed, handle)).rejects.toMatchObject({ code: 'unknown_seal_key' });
   });
 
-  it('opens nothing that was changed, wherever', async () => {
+  it('reg-11: opens nothing that was changed, wherever', async () => {
     const handle = aHandle();
     const sealed = await cipher.seal(tokens, handle);
     for (let at = 0; at < sealed.length; at += 1) {

@@ -40,7 +40,7 @@ describe('SessionLifecycle', () => {
     expect(found.map((session) => session !== undefined)).toEqual([false, false, true, true, true]);
   });
 
-  it('counts neither another kind nor a ghost', async () => {
+  it('reg-A11: counts neither another kind nor a ghost', async () => {
     const { store, index, sessions, open } = aWorld(2);
     const machine = aNewSession({ kind: 'native' });
     const handles = Array.from({ length: 3 }, () => sessionHandle(newSessionId(), 'hashed'));

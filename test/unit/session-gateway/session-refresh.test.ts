@@ -166,18 +166,21 @@ describe('the refresh of a session', () => {
 
   const steps = Array.from({ length: 12 }, (_, index) => index + 1);
 
-  it.each(steps)('keeps roles that are pushed before await %i, and the tokens', async (when) => {
-    const { run, log, find } = await world(async (step, { push }) => {
-      if (step === when) await push(['pushed']);
-    });
-    expect(await run()).toEqual({ outcome: 'refreshed' });
-    expect(log.filter((line) => line.startsWith('send'))).toEqual(['send r1']);
-    expect(await find()).toMatchObject({
-      sealedTokens: JSON.stringify(next),
-      tokenVersion: 2,
-      grants: { roles: ['pushed'] },
-    });
-  });
+  it.each(steps)(
+    'reg-A12: keeps roles that are pushed before await %i, and the tokens',
+    async (when) => {
+      const { run, log, find } = await world(async (step, { push }) => {
+        if (step === when) await push(['pushed']);
+      });
+      expect(await run()).toEqual({ outcome: 'refreshed' });
+      expect(log.filter((line) => line.startsWith('send'))).toEqual(['send r1']);
+      expect(await find()).toMatchObject({
+        sealedTokens: JSON.stringify(next),
+        tokenVersion: 2,
+        grants: { roles: ['pushed'] },
+      });
+    },
+  );
 
   it.each(steps)('of one that ends before await %i leaves no token behind', async (when) => {
     const { run, log, find, closed } = await world(async (step, { logout }) => {

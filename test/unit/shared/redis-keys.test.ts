@@ -23,7 +23,7 @@ describe('session keys', () => {
     expect(activityStreamKey).toBe('extauthz:activity');
   });
 
-  it('carry the whole reader’s key as the only hash tag, so that both share a slot', () => {
+  it('reg-A18: carry the whole reader’s key as the only hash tag, so that both share a slot', () => {
     const tag = /\{([^}]*)\}/.exec(gatewaySessionKey('any:', handle))?.[1];
     expect(tag).toBe(sessionKey('any:', handle));
     expect(sessionKey('any:', handle)).not.toMatch(/[{}]/);

@@ -107,7 +107,7 @@ describe('encodeSession', () => {
     ['a user id with CR LF', { userId: 'a\r\nx-roles: admin' }, 'bad_user_id'],
     ['a user id of 257 characters', { userId: 'a'.repeat(257) }, 'bad_user_id'],
     ['an address with a line break', { email: 'a@b\n' }, 'bad_email'],
-  ])('refuses %s without repeating it', (_, overrides, code) => {
+  ])('reg-5: refuses %s without repeating it', (_, overrides, code) => {
     const session = aSession(overrides);
     let refused: unknown;
     try {
