@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimsSchema } from './config-claims-schema.js';
 import {
   issuerProblem,
   placeholderProblem,
@@ -89,6 +90,7 @@ export function registrationsFileSchema(devInsecure: boolean) {
       logoutUrlTemplate: rules.logoutUrlTemplate.optional(),
       logoutTokenStrict: onOff.optional(),
       userInfoOnRefresh: onOff.optional(),
+      claims: claimsSchema.optional(),
     },
     { error: unknownField },
   );

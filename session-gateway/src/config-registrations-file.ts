@@ -86,6 +86,7 @@ function draftOf(
     logoutUrlTemplate: registration.logoutUrlTemplate,
     strictLogoutTokens: registration.logoutTokenStrict,
     userInfoOnRefresh: registration.userInfoOnRefresh,
+    claims: registration.claims,
   };
   return {
     names: namesAt(place),

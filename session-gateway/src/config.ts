@@ -30,7 +30,8 @@ export interface Config {
   readonly defaultIdp: string;
   /** How old a provider's metadata may become. */
   readonly idpMetadataRefresh: number;
-  readonly permissionServiceUrl: string;
+  /** Left out where every registration has its roles from claims alone. */
+  readonly permissionServiceUrl?: string;
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
   /** Where they may be replaced while we run. */
@@ -184,7 +185,21 @@ function idpProblems(part: Partial<GatewayVariables>, names: readonly string[]):
   if (!needed.every((name) => Object.hasOwn(part, name))) return [];
   const value = part as GatewayVariables;
   const idps = idpsFrom(value, new URL(value.PUBLIC_ORIGIN).origin);
-  return 'problems' in idps ? idps.problems : reusedSecrets(value, idps);
+  return 'problems' in idps
+    ? idps.problems
+    : [...reusedSecrets(value, idps), ...withoutSource(value, idps)];
+}
+
+/** Roles must come from somewhere. */
+function withoutSource(part: Partial<GatewayVariables>, { idps }: Idps): string[] {
+  // A value that is not good is told as such.
+  if (!Object.hasOwn(part, 'PERMISSION_SERVICE_URL')) return [];
+  const asking = idps.find(({ claims }) => claims?.permissionService !== 'replace');
+  return part.PERMISSION_SERVICE_URL !== undefined || asking === undefined
+    ? []
+    : [
+        `PERMISSION_SERVICE_URL: is not set, and ${asking.id} needs it. Give the base URL of the permission service, or have the claims replace it.`,
+      ];
 }
 
 /** The variables' own secret is held against the others by `contradictions`. */
@@ -213,7 +228,9 @@ function shape(
     publicOrigin,
     ...idps,
     idpMetadataRefresh: value.IDP_METADATA_REFRESH_SECONDS * 1000,
-    permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, ''),
+    ...(value.PERMISSION_SERVICE_URL === undefined
+      ? {}
+      : { permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, '') }),
     permissionTimeout: value.PERMISSION_SERVICE_TIMEOUT_MS,
     sealKeys: parseSealKeys(value.TOKEN_SEAL_KEYS, value.DEV_INSECURE).keys,
     ...(sealKeysFile ? { sealKeysFile } : {}),

@@ -54,6 +54,7 @@ export async function startGatewayStack(
   idpOptions: {
     readonly tokenSeconds?: number;
     readonly dpopNonces?: boolean;
+    readonly claimNames?: readonly string[];
     readonly clients?: (origin: string) => readonly ClientMetadata[];
     /** What else must run before the gateway starts. */
     readonly beside?: (origin: string) => Promise<void>;

@@ -1,3 +1,4 @@
+import type { ClaimRules } from './claim-grants.js';
 import type { SigningKey } from './signing-key.js';
 
 /**
@@ -62,6 +63,8 @@ export interface IdpRegistration {
   readonly timeout: number;
   /** Compare UserInfo's subject after a refresh too. */
   readonly userInfoOnRefresh: boolean;
+  /** Left out: claims grant nothing. */
+  readonly claims?: ClaimRules;
 }
 
 export function isSymmetric(algorithm: string | undefined): boolean {

@@ -1,5 +1,6 @@
 import { encodeSession, sessionKinds } from '@sallyport/shared';
 import { z } from 'zod';
+import { decodeClaimedGrants, encodeClaimedGrants } from './claimed-grants.js';
 import type { NewSession, StoredSession } from './session-store.js';
 
 /**
@@ -43,6 +44,7 @@ export function encodeGatewayRecord(session: NewSession): Pairs {
     picture: profile.picture,
     acr: profile.acr,
     auth_time: profile.authTime,
+    claimed: profile.claimed === undefined ? undefined : encodeClaimedGrants(profile.claimed),
     user_id: grants.userId,
     roles: grants.roles.join(','),
     permissions: grants.permissions.join(','),
@@ -100,6 +102,7 @@ const record = z.object({
   picture: optionalText,
   acr: optionalText,
   auth_time: whole.optional(),
+  claimed: z.string().transform(decodeClaimedGrants).optional(),
   user_id: text,
   roles: names,
   permissions: names,
@@ -162,6 +165,7 @@ export function decodeGatewayRecord(fields: Pairs): DecodedRecord {
         picture: found.picture,
         acr: found.acr,
         authTime: found.auth_time,
+        claimed: found.claimed,
       }),
       grants: { userId: found.user_id, roles: found.roles, permissions: found.permissions },
       kind: found.kind,
