@@ -35,15 +35,6 @@ export const claimsSchema = z
       .enum(['add', 'replace'], { error: 'must be add or replace.' })
       .default('add'),
   })
-  .superRefine(({ roles, permissions, mapping }, context) => {
-    const problem = (message: string) => context.addIssue({ code: 'custom', message });
-    if (roles === undefined && permissions === undefined) {
-      problem('names no claim. Give roles, permissions, or both.');
-    }
-    if (roles === undefined && mapping !== undefined) {
-      problem('has a mapping and no roles. The mapping is of the values of the roles claim.');
-    }
-  })
   .transform(({ from, roles, permissions, mapping, absent, permissionService }): ClaimRules => ({
     ...{ from, absent, permissionService },
     ...(roles === undefined ? {} : { roles }),

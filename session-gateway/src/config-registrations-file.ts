@@ -6,6 +6,8 @@ import {
   type RegistrationDraft,
   type RegistrationNames,
 } from './config-idp-draft.js';
+import type { ClaimRules } from './oidc/claim-grants.js';
+import { profileDefaults, profileOf } from './oidc/provider-profiles.js';
 import { registrationsFileSchema, type RegistrationsFile } from './config-idp-schema.js';
 import { placeholderProblem } from './config-rules.js';
 import type { GatewayVariables } from './config-schema.js';
@@ -86,11 +88,16 @@ function draftOf(
     logoutUrlTemplate: registration.logoutUrlTemplate,
     strictLogoutTokens: registration.logoutTokenStrict,
     userInfoOnRefresh: registration.userInfoOnRefresh,
-    claims: registration.claims,
+    claims: claimsOf(registration),
   };
   return {
     names: namesAt(place),
-    values: { ...commonValues(value, publicOrigin), ...withoutUndefined(own) },
+    values: {
+      ...commonValues(value, publicOrigin),
+      ...profileDefaults(registration.profile),
+      ...withoutUndefined(own),
+    },
+    ...(registration.profile === undefined ? {} : { profile: registration.profile }),
     ...(secret === undefined ? {} : { secret }),
     ...(keyText === undefined
       ? {}
@@ -105,7 +112,14 @@ function namesAt(place: (field: string) => string): RegistrationNames {
     privateKey: place('privateKeyFile'),
     idTokenAlgorithm: place('idTokenAlgorithm'),
     jar: place('jar'),
+    issuer: place('issuer'),
+    claims: place('claims'),
   };
+}
+
+function claimsOf({ claims, profile }: FileRegistration): ClaimRules | undefined {
+  const { rolesClaim: roles } = profileOf(profile);
+  return roles === undefined || claims === undefined ? claims : { roles, ...claims };
 }
 
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };

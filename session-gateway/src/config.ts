@@ -16,6 +16,7 @@ import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
 import type { IdpRegistration } from './oidc/idp-registration.js';
+import { profileNames, profileOf } from './oidc/provider-profiles.js';
 import type { SealKey } from './sealing/key-ring.js';
 import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
@@ -129,7 +130,7 @@ export function loadConfig(env: Environment = process.env): {
     production: env['NODE_ENV'] === 'production',
     permissionPlaintext: env['PERMISSION_SERVICE_PLAINTEXT'] === 'acknowledged',
     registrationsFile: (env['IDP_REGISTRATIONS_FILE'] ?? '') !== '',
-    usesSecret: /^(?:client_secret_(?:basic|post))?$/.test(env['IDP_CLIENT_AUTHENTICATION'] ?? ''),
+    usesSecret: usesSecret(env),
   });
   const { value, warnings } = parseEnv(schema, env, rules, (part) => [
     ...contradictions(part),
@@ -149,6 +150,12 @@ export function loadConfig(env: Environment = process.env): {
       sealKeysFile: env['TOKEN_SEAL_KEYS_FILE'],
     }),
   };
+}
+
+function usesSecret(env: Environment): boolean {
+  const name = profileNames.find((one) => one === env['IDP_PROFILE']);
+  const method = env['IDP_CLIENT_AUTHENTICATION'] || profileOf(name).clientAuthentication;
+  return method === undefined || method.startsWith('client_secret_');
 }
 
 /**

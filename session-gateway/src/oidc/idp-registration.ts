@@ -43,6 +43,8 @@ export interface IdpRegistration {
   readonly scopes: string;
   /** The API that access tokens are for, where the provider asks for it by `audience` (Auth0). */
   readonly audience?: string;
+  /** Left out: `audience`. */
+  readonly audienceParameter?: 'audience' | 'resource';
   /** The only algorithm an ID token or logout token may have; left out: any asymmetric one the provider lists. */
   readonly idTokenAlgorithm?: string;
   /** How long ago the person may have logged in at the provider, seconds (`max_age`). */

@@ -45,7 +45,7 @@ describe('claims of a registration', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['no claim', {}, /claims: names no claim/],
+    ['no claim', {}, /claims \(acme\): names no claim/],
     ['a mapping of nothing', { permissions: 'p', mapping: {} }, /has a mapping and no roles/],
     ['an empty step', { roles: 'a..b' }, /claims\.roles: must be a claim/],
     ['no name', { roles: 7 }, /claims\.roles: must be a claim/],
