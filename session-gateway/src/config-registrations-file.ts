@@ -6,6 +6,7 @@ import {
   type RegistrationDraft,
   type RegistrationNames,
 } from './config-idp-draft.js';
+import { doubledNames } from './doubled-json-names.js';
 import type { ClaimRules } from './oidc/claim-grants.js';
 import { profileDefaults, profileOf } from './oidc/provider-profiles.js';
 import { registrationsFileSchema, type RegistrationsFile } from './config-idp-schema.js';
@@ -33,6 +34,15 @@ export function readRegistrationsFile(
   if ('problem' in text) return failed([`${variable}: ${text.problem}`]);
   const json = parseJson(text.value);
   if ('problem' in json) return failed([`${variable}: ${json.problem}`]);
+  const doubled = doubledNames(text.value);
+  if (doubled.length > 0) {
+    return failed(
+      doubled.map(
+        ({ name, line }) =>
+          `${variable}: line ${String(line)}: ${presentable(name)} occurs twice in one object. Keep one of them.`,
+      ),
+    );
+  }
   const parsed = registrationsFileSchema(value.DEV_INSECURE).safeParse(json.value);
   if (!parsed.success) {
     return failed(parsed.error.issues.map((issue) => `${variable}: ${described(issue)}`));
@@ -157,6 +167,11 @@ function described(issue: z.core.$ZodIssue): string {
     .join('')
     .replace(/^\./, '');
   return place === '' ? issue.message : `${place}: ${issue.message}`;
+}
+
+/** A secret may stand where a name should. */
+function presentable(name: string): string {
+  return /^[A-Za-z]{1,32}$/.test(name) ? name : 'a name';
 }
 
 function failed(problems: readonly string[]): ReadRegistrations {

@@ -2,6 +2,7 @@ import { BlockList } from 'node:net';
 import type { SessionKeyForm } from '@sallyport/shared';
 import {
   ConfigError,
+  nodeProblems,
   parseEnv,
   redisAliases,
   redisConfig,
@@ -136,6 +137,7 @@ export function loadConfig(env: Environment = process.env): {
     ...contradictions(part),
     ...idpProblems(part, Object.keys(schema.shape)),
     ...redisProblems(env),
+    ...nodeProblems(env),
   ]);
   const redis = redisConfig(value);
   const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;

@@ -5,7 +5,6 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../../../session-gateway/src/config.js';
 import { newAuthorizationRequest } from '../../../session-gateway/src/oidc/authorization-request.js';
 import { IdentityProvider } from '../../../session-gateway/src/oidc/identity-provider.js';
-import type { IdpEvents } from '../../../session-gateway/src/oidc/idp-events.js';
 import { profileNames } from '../../../session-gateway/src/oidc/provider-profiles.js';
 import { ProviderMetadata } from '../../../session-gateway/src/oidc/provider-metadata.js';
 
@@ -42,7 +41,7 @@ function providerOf(profile: string, fields: object = {}): IdentityProvider {
   const metadata = new ProviderMetadata({
     registration,
     clock: Date.now,
-    events: { metadataRead: () => undefined, keysFetched: () => undefined } as unknown as IdpEvents,
+    events: { metadataRead: () => undefined, keysFetched: () => undefined },
     fetch: (url) => {
       const { issuer } = documentOf(profile);
       expect(url).toBe(`${String(issuer).replace(/\/$/, '')}/.well-known/openid-configuration`);
