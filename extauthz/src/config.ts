@@ -8,6 +8,7 @@ import {
 import {
   ConfigError,
   flag,
+  nodeProblems,
   parseEnv,
   port,
   redisAliases,
@@ -104,7 +105,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   config: Config;
   warnings: readonly string[];
 } {
-  const { value, warnings } = parseEnv(schema, withRedisAddress(env), rules);
+  const { value, warnings } = parseEnv(schema, withRedisAddress(env), rules, () =>
+    nodeProblems(env),
+  );
   const redis = redisConfig(value);
   const problems = 'problems' in redis ? [...redis.problems] : [];
   const prefixProblem = sessionKeyPrefixProblem(value.EXTAUTHZ_SESSION_KEY_PREFIX);

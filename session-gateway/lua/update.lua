@@ -1,7 +1,8 @@
 -- Stores new tokens, new permissions, or both, each only if its version is still the one the caller
 -- read (ATTACKS 12). Leaves the deadline alone and never creates.
 -- ARGV: expected token version or '', tokens, token_expires_at,
---       expected permission version, 'any' or '', roles, permissions, seconds they stay fresh.
+--       expected permission version, 'any' or '', roles, permissions, seconds they stay fresh,
+--       what the claims that came with the tokens grant, or '' for as before.
 -- Returns { 'gone' } or { 'updated', tokens' outcome, permissions' outcome }.
 local state = pair_state()
 if state == 'wrong-type' then return redis.error_reply('WRONGTYPE a session key holds no hash') end
@@ -23,6 +24,8 @@ if tokens == 'stored' then
   local version = digits(tonumber(ARGV[1]) + 1)
   add(gateway, 'tokens', ARGV[2], 'token_expires_at', ARGV[3], 'token_version', version,
     'tokens_at', digits(server_seconds()))
+  -- A replica of the version before sends no eighth.
+  if (ARGV[8] or '') ~= '' then add(gateway, 'claimed', ARGV[8]) end
 end
 
 local permissions = outcome(ARGV[4], 'perm_version')

@@ -17,6 +17,12 @@ function ofTimes(value: Values): string[] {
       'EXTAUTHZ_SESSION_TTL_SECONDS: is longer than SESSION_ABSOLUTE_TTL_SECONDS. The idle time must fit into the absolute one.',
     );
   }
+  const { REFRESH_BEFORE_EXPIRY_SECONDS: leeway } = value;
+  if (idle !== undefined && leeway !== undefined && leeway >= idle) {
+    found.push(
+      'REFRESH_BEFORE_EXPIRY_SECONDS: is not shorter than EXTAUTHZ_SESSION_TTL_SECONDS. Tokens would be due whenever a session is used.',
+    );
+  }
   const { IDP_TIMEOUT_MS: timeout, REFRESH_RETRY_AFTER: wait } = value;
   if (timeout !== undefined && wait !== undefined && wait !== 0 && wait <= timeout) {
     found.push(

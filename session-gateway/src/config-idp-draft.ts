@@ -1,10 +1,12 @@
 import type { GatewayVariables } from './config-schema.js';
 import { isSymmetric, type IdpRegistration } from './oidc/idp-registration.js';
+import { profileOf, type ProfileName } from './oidc/provider-profiles.js';
 import { parseSigningKey, type SigningKey } from './oidc/signing-key.js';
 
 /** A registration before its parts have been held against each other. */
 export interface RegistrationDraft {
   readonly values: Omit<IdpRegistration, 'clientSecret' | 'signingKey'>;
+  readonly profile?: ProfileName;
   readonly secret?: string;
   readonly privateKey?: {
     readonly text: string;
@@ -21,6 +23,8 @@ export interface RegistrationNames {
   readonly privateKey: string;
   readonly idTokenAlgorithm: string;
   readonly jar: string;
+  readonly issuer: string;
+  readonly claims: string;
 }
 
 /** What the variables say for every registration that says nothing of its own. */
@@ -29,7 +33,7 @@ export function commonValues(
   publicOrigin: string,
 ): Omit<IdpRegistration, 'id' | 'issuer' | 'clientId'> {
   return {
-    scopes: value.IDP_SCOPES,
+    scopes: value.IDP_SCOPES ?? 'openid profile email offline_access',
     par: value.IDP_PAR,
     jar: value.IDP_JAR,
     dpop: value.IDP_DPOP,
@@ -61,13 +65,35 @@ export function finishRegistration(draft: RegistrationDraft): {
   const { values, secret } = draft;
   const key = signingKeyOf(draft);
   return {
-    problems: [...(typeof key === 'string' ? [key] : []), ...contradictions(draft)],
+    problems: [
+      ...(typeof key === 'string' ? [key] : []),
+      ...contradictions(draft),
+      ...ofIssuer(draft),
+      ...ofClaims(draft),
+    ],
     registration: {
       ...values,
       ...(secret === undefined ? {} : { clientSecret: secret }),
       ...(key === undefined || typeof key === 'string' ? {} : { signingKey: key }),
     },
   };
+}
+
+function ofIssuer({ values, profile, names }: RegistrationDraft): string[] {
+  const { issuer } = profileOf(profile);
+  return issuer === undefined || issuer.form.test(values.issuer)
+    ? []
+    : [`${names.issuer}: is no issuer of ${String(profile)}. It looks like ${issuer.hint}.`];
+}
+
+function ofClaims({ values: { claims }, names }: RegistrationDraft): string[] {
+  if (claims === undefined || claims.roles !== undefined) return [];
+  if (claims.permissions === undefined) {
+    return [`${names.claims}: names no claim. Give roles, permissions, or both.`];
+  }
+  return claims.mapping === undefined
+    ? []
+    : [`${names.claims}: has a mapping and no roles. It is of the values of the roles claim.`];
 }
 
 /** @returns the key, or why there is none */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimsSchema } from './config-claims-schema.js';
 import {
   issuerProblem,
   placeholderProblem,
@@ -12,6 +13,7 @@ import {
   symmetricAlgorithms,
   tokenRevocationRules,
 } from './oidc/idp-registration.js';
+import { profileNames } from './oidc/provider-profiles.js';
 
 /** Rules for single values of a registration, the same for a variable and for a field of the file. */
 export function idpRules(devInsecure: boolean) {
@@ -38,6 +40,7 @@ export function idpRules(devInsecure: boolean) {
     idTokenAlgorithm: z.enum([...asymmetricAlgorithms, ...symmetricAlgorithms], {
       error: `must be one of ${[...asymmetricAlgorithms, ...symmetricAlgorithms].join(', ')}.`,
     }),
+    profile: z.enum(profileNames, { error: `must be ${profileNames.join(', ')}.` }),
     scopes: z
       .string()
       .regex(
@@ -70,6 +73,7 @@ export function registrationsFileSchema(devInsecure: boolean) {
           /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/,
           'must be 1 to 32 lower-case letters, digits and inner hyphens: it is the {idp} of the login address.',
         ),
+      profile: rules.profile.optional(),
       issuer: rules.issuer,
       clientId: rules.clientId,
       clientAuthentication: rules.clientAuthentication.optional(),
@@ -94,6 +98,7 @@ export function registrationsFileSchema(devInsecure: boolean) {
       logoutTokenStrict: onOff.optional(),
       revokeTokens: rules.revokeTokens.optional(),
       userInfoOnRefresh: onOff.optional(),
+      claims: claimsSchema.optional(),
     },
     { error: unknownField },
   );

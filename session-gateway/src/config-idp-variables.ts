@@ -22,7 +22,8 @@ export function idpVariables(given: {
     IDP_PRIVATE_KEY_ID: rules.keyId.optional(),
     IDP_PRIVATE_KEY_ALGORITHM: rules.algorithm.optional(),
     IDP_ID_TOKEN_ALGORITHM: rules.idTokenAlgorithm.optional(),
-    IDP_SCOPES: rules.scopes.default('openid profile email offline_access'),
+    IDP_PROFILE: rules.profile.optional(),
+    IDP_SCOPES: rules.scopes.optional(),
     IDP_AUDIENCE: rules.audience.optional(),
     IDP_MAX_AGE_SECONDS: z
       .string()

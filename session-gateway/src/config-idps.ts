@@ -7,6 +7,7 @@ import {
 import { readRegistrationsFile } from './config-registrations-file.js';
 import type { GatewayVariables } from './config-schema.js';
 import type { IdpRegistration } from './oidc/idp-registration.js';
+import { profileDefaults } from './oidc/provider-profiles.js';
 
 /** Every registration, and the one a browser without a choice is sent to. */
 export interface Idps {
@@ -22,6 +23,8 @@ const namesOfVariables: RegistrationNames = {
   privateKey: 'IDP_PRIVATE_KEY',
   idTokenAlgorithm: 'IDP_ID_TOKEN_ALGORITHM',
   jar: 'IDP_JAR',
+  issuer: 'IDP_ISSUER_URI',
+  claims: 'claims',
 };
 
 /** The registrations of the variables and of the file. @returns them, or every problem at once */
@@ -64,7 +67,12 @@ function draftOfVariables(
   if (issuer === undefined || clientId === undefined) return undefined;
   return {
     names: namesOfVariables,
-    values: { ...commonValues(value, publicOrigin), id: idOfVariables, issuer, clientId },
+    values: {
+      ...commonValues(value, publicOrigin),
+      ...unlessSaid(value),
+      ...{ id: idOfVariables, issuer, clientId },
+    },
+    ...(value.IDP_PROFILE === undefined ? {} : { profile: value.IDP_PROFILE }),
     ...(value.IDP_CLIENT_SECRET === undefined ? {} : { secret: value.IDP_CLIENT_SECRET }),
     ...(value.IDP_PRIVATE_KEY === undefined
       ? {}
@@ -77,6 +85,23 @@ function draftOfVariables(
               : { algorithm: value.IDP_PRIVATE_KEY_ALGORITHM }),
           },
         }),
+  };
+}
+
+/** What the profile says, where no variable does. */
+function unlessSaid(value: GatewayVariables): Partial<IdpRegistration> {
+  const { scopes, clientAuthentication, logoutUrlTemplate, ...rest } = profileDefaults(
+    value.IDP_PROFILE,
+  );
+  return {
+    ...rest,
+    ...(scopes === undefined || value.IDP_SCOPES !== undefined ? {} : { scopes }),
+    ...(clientAuthentication === undefined || value.IDP_CLIENT_AUTHENTICATION !== undefined
+      ? {}
+      : { clientAuthentication }),
+    ...(logoutUrlTemplate === undefined || value.IDP_LOGOUT_URL_TEMPLATE !== undefined
+      ? {}
+      : { logoutUrlTemplate }),
   };
 }
 

@@ -6,6 +6,9 @@ import {
   type RegistrationDraft,
   type RegistrationNames,
 } from './config-idp-draft.js';
+import { doubledNames } from './doubled-json-names.js';
+import type { ClaimRules } from './oidc/claim-grants.js';
+import { profileDefaults, profileOf } from './oidc/provider-profiles.js';
 import { registrationsFileSchema, type RegistrationsFile } from './config-idp-schema.js';
 import { placeholderProblem } from './config-rules.js';
 import type { GatewayVariables } from './config-schema.js';
@@ -31,6 +34,15 @@ export function readRegistrationsFile(
   if ('problem' in text) return failed([`${variable}: ${text.problem}`]);
   const json = parseJson(text.value);
   if ('problem' in json) return failed([`${variable}: ${json.problem}`]);
+  const doubled = doubledNames(text.value);
+  if (doubled.length > 0) {
+    return failed(
+      doubled.map(
+        ({ name, line }) =>
+          `${variable}: line ${String(line)}: ${presentable(name)} occurs twice in one object. Keep one of them.`,
+      ),
+    );
+  }
   const parsed = registrationsFileSchema(value.DEV_INSECURE).safeParse(json.value);
   if (!parsed.success) {
     return failed(parsed.error.issues.map((issue) => `${variable}: ${described(issue)}`));
@@ -87,10 +99,16 @@ function draftOf(
     strictLogoutTokens: registration.logoutTokenStrict,
     revokeTokens: registration.revokeTokens,
     userInfoOnRefresh: registration.userInfoOnRefresh,
+    claims: claimsOf(registration),
   };
   return {
     names: namesAt(place),
-    values: { ...commonValues(value, publicOrigin), ...withoutUndefined(own) },
+    values: {
+      ...commonValues(value, publicOrigin),
+      ...profileDefaults(registration.profile),
+      ...withoutUndefined(own),
+    },
+    ...(registration.profile === undefined ? {} : { profile: registration.profile }),
     ...(secret === undefined ? {} : { secret }),
     ...(keyText === undefined
       ? {}
@@ -105,7 +123,14 @@ function namesAt(place: (field: string) => string): RegistrationNames {
     privateKey: place('privateKeyFile'),
     idTokenAlgorithm: place('idTokenAlgorithm'),
     jar: place('jar'),
+    issuer: place('issuer'),
+    claims: place('claims'),
   };
+}
+
+function claimsOf({ claims, profile }: FileRegistration): ClaimRules | undefined {
+  const { rolesClaim: roles } = profileOf(profile);
+  return roles === undefined || claims === undefined ? claims : { roles, ...claims };
 }
 
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
@@ -143,6 +168,11 @@ function described(issue: z.core.$ZodIssue): string {
     .join('')
     .replace(/^\./, '');
   return place === '' ? issue.message : `${place}: ${issue.message}`;
+}
+
+/** A secret may stand where a name should. */
+function presentable(name: string): string {
+  return /^[A-Za-z]{1,32}$/.test(name) ? name : 'a name';
 }
 
 function failed(problems: readonly string[]): ReadRegistrations {

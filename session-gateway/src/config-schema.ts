@@ -39,6 +39,8 @@ export function gatewayVariables(leniency: Leniency) {
       const message = rule(value);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     });
+  const unless = (isOptional: boolean, rule: z.ZodType<string, string>) =>
+    isOptional ? rule.optional() : rule;
   return z.object({
     GATEWAY_PORT: port(8081),
     GATEWAY_MANAGEMENT_PORT: port(8091),
@@ -47,8 +49,12 @@ export function gatewayVariables(leniency: Leniency) {
       (value) => originProblem(value, devInsecure),
     ),
     ...idpVariables(leniency),
-    PERMISSION_SERVICE_URL: text('Give the base URL of the permission service.', (value) =>
-      serviceUrlProblem(value, permissionPlaintext),
+    // With a file it may not be needed: see `withoutSource`.
+    PERMISSION_SERVICE_URL: unless(
+      leniency.registrationsFile,
+      text('Give the base URL of the permission service.', (value) =>
+        serviceUrlProblem(value, permissionPlaintext),
+      ),
     ),
     PERMISSION_SERVICE_PLAINTEXT: z
       .enum(['acknowledged'], { error: 'may only be "acknowledged".' })

@@ -2,6 +2,7 @@ import { BlockList } from 'node:net';
 import type { SessionKeyForm } from '@sallyport/shared';
 import {
   ConfigError,
+  nodeProblems,
   parseEnv,
   redisAliases,
   redisConfig,
@@ -16,6 +17,7 @@ import { gatewayVariables, type GatewayVariables } from './config-schema.js';
 import { parseCallers, type Caller } from './http/callers.js';
 import { parseTrustedProxies } from './http/device.js';
 import type { IdpRegistration } from './oidc/idp-registration.js';
+import { profileNames, profileOf } from './oidc/provider-profiles.js';
 import type { SealKey } from './sealing/key-ring.js';
 import type { RefreshTiming } from './sessions/refresh-schedule.js';
 import type { SessionLifetimes } from './sessions/session-store.js';
@@ -30,7 +32,8 @@ export interface Config {
   readonly defaultIdp: string;
   /** How old a provider's metadata may become. */
   readonly idpMetadataRefresh: number;
-  readonly permissionServiceUrl: string;
+  /** Left out where every registration has its roles from claims alone. */
+  readonly permissionServiceUrl?: string;
   readonly permissionTimeout: number;
   readonly sealKeys: readonly SealKey[];
   /** Where they may be replaced while we run. */
@@ -129,12 +132,13 @@ export function loadConfig(env: Environment = process.env): {
     production: env['NODE_ENV'] === 'production',
     permissionPlaintext: env['PERMISSION_SERVICE_PLAINTEXT'] === 'acknowledged',
     registrationsFile: (env['IDP_REGISTRATIONS_FILE'] ?? '') !== '',
-    usesSecret: /^(?:client_secret_(?:basic|post))?$/.test(env['IDP_CLIENT_AUTHENTICATION'] ?? ''),
+    usesSecret: usesSecret(env),
   });
   const { value, warnings } = parseEnv(schema, env, rules, (part) => [
     ...contradictions(part),
     ...idpProblems(part, Object.keys(schema.shape)),
     ...redisProblems(env),
+    ...nodeProblems(env),
   ]);
   const redis = redisConfig(value);
   const publicOrigin = new URL(value.PUBLIC_ORIGIN).origin;
@@ -149,6 +153,12 @@ export function loadConfig(env: Environment = process.env): {
       sealKeysFile: env['TOKEN_SEAL_KEYS_FILE'],
     }),
   };
+}
+
+function usesSecret(env: Environment): boolean {
+  const name = profileNames.find((one) => one === env['IDP_PROFILE']);
+  const method = env['IDP_CLIENT_AUTHENTICATION'] || profileOf(name).clientAuthentication;
+  return method === undefined || method.startsWith('client_secret_');
 }
 
 /**
@@ -185,7 +195,21 @@ function idpProblems(part: Partial<GatewayVariables>, names: readonly string[]):
   if (!needed.every((name) => Object.hasOwn(part, name))) return [];
   const value = part as GatewayVariables;
   const idps = idpsFrom(value, new URL(value.PUBLIC_ORIGIN).origin);
-  return 'problems' in idps ? idps.problems : reusedSecrets(value, idps);
+  return 'problems' in idps
+    ? idps.problems
+    : [...reusedSecrets(value, idps), ...withoutSource(value, idps)];
+}
+
+/** Roles must come from somewhere. */
+function withoutSource(part: Partial<GatewayVariables>, { idps }: Idps): string[] {
+  // A value that is not good is told as such.
+  if (!Object.hasOwn(part, 'PERMISSION_SERVICE_URL')) return [];
+  const asking = idps.find(({ claims }) => claims?.permissionService !== 'replace');
+  return part.PERMISSION_SERVICE_URL !== undefined || asking === undefined
+    ? []
+    : [
+        `PERMISSION_SERVICE_URL: is not set, and ${asking.id} needs it. Give the base URL of the permission service, or have the claims replace it.`,
+      ];
 }
 
 /** The variables' own secret is held against the others by `contradictions`. */
@@ -214,7 +238,9 @@ function shape(
     publicOrigin,
     ...idps,
     idpMetadataRefresh: value.IDP_METADATA_REFRESH_SECONDS * 1000,
-    permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, ''),
+    ...(value.PERMISSION_SERVICE_URL === undefined
+      ? {}
+      : { permissionServiceUrl: value.PERMISSION_SERVICE_URL.replace(/\/+$/, '') }),
     permissionTimeout: value.PERMISSION_SERVICE_TIMEOUT_MS,
     sealKeys: parseSealKeys(value.TOKEN_SEAL_KEYS, value.DEV_INSECURE).keys,
     ...(sealKeysFile ? { sealKeysFile } : {}),

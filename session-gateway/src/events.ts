@@ -192,13 +192,13 @@ export function createEvents(registry: Registry, logger: Logger, audit: AuditLog
     },
     failed(reason, error) {
       failures.inc({ reason });
-      const { detail, cause } = error as { detail?: unknown; cause?: unknown };
+      const { detail, cause, explanation } = error as Readonly<Record<string, unknown>>;
       if (reason === 'internal' || reason === 'broken_seal') {
         logger.error({ reason, ...traceOf(error) }, 'request failed');
       } else if (!reason.startsWith('no')) {
         // Only words and codes: the messages of other people's errors may quote what we sent.
         logger.warn(
-          { reason, class: idpFailureClass(error), detail, cause: codeOf(cause) },
+          { reason, class: idpFailureClass(error), detail, cause: codeOf(cause), explanation },
           'request failed',
         );
       }

@@ -29,7 +29,7 @@ import { createIdpEvents } from './oidc/idp-events.js';
 import { logoutTokenLife } from './oidc/logout-token.js';
 import { TokenCipher } from './oidc/token-cipher.js';
 import { tokenRevocations } from './oidc/token-revocations.js';
-import { PermissionClient } from './permissions/permission-client.js';
+import { grantSources } from './permission-parts.js';
 import { isWritablePrimary } from './redis-fitness.js';
 import { redisLink, revocationLink } from './redis-link.js';
 import { countRedisErrors, measureLiveSessions } from './redis-metrics.js';
@@ -109,11 +109,7 @@ function assemble(
     clock: systemClock,
   });
 
-  const permissionClient = new PermissionClient({
-    baseUrl: config.permissionServiceUrl,
-    timeout: config.permissionTimeout,
-    observe: calls.permissionService,
-  });
+  const grants = grantSources(config, calls.permissionService);
   const link = revocationLink(config, redis, currentRedis);
   const store = new RedisSessionStore(redis, {
     prefix: config.keyPrefix,
@@ -152,7 +148,7 @@ function assemble(
     upkeep,
     ended: endedSessions,
     units: upkeepUnits,
-  } = upkeepParts({ ...given, idps, permissionClient });
+  } = upkeepParts({ ...given, idps, grantSources: grants });
   const cookies = new SessionCookies(config.cookieName, new SessionRef(keys.current));
 
   const requests = new RedisAuthorizationRequestStore(redis, sealer);
@@ -162,7 +158,7 @@ function assemble(
     idps,
     defaultIdp,
     requests,
-    permissions: permissionClient,
+    permissions: grants,
     sessions,
     use: new SessionUse({
       sessions,

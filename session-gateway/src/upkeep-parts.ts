@@ -5,7 +5,7 @@ import type { AuditLog } from './audit/audit-log.js';
 import type { Config } from './config.js';
 import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { TokenCipher } from './oidc/token-cipher.js';
-import type { PermissionClient } from './permissions/permission-client.js';
+import type { GrantSources } from './permissions/grant-sources.js';
 import { createRefreshEvents } from './refresh-events.js';
 import { activityConsumer } from './sessions/activity-consumer.js';
 import { ActivityStream } from './sessions/activity-stream.js';
@@ -37,7 +37,7 @@ export function upkeepParts(given: {
   readonly sessions: SessionLifecycle;
   readonly cipher: TokenCipher;
   readonly idps: ReadonlyMap<string, IdentityProvider>;
-  readonly permissionClient: PermissionClient;
+  readonly grantSources: Pick<GrantSources, 'grantsOf'>;
   readonly clock: Clock;
   readonly due: RefreshDue;
 }): UpkeepParts {
@@ -49,7 +49,7 @@ export function upkeepParts(given: {
   const permissions = new PermissionRefresh({
     store,
     sessions,
-    client: given.permissionClient,
+    client: given.grantSources,
     events,
     idleSeconds,
     freshSeconds: permFreshSeconds,

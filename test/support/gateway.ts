@@ -55,6 +55,7 @@ export async function startGatewayStack(
     readonly tokenSeconds?: number;
     readonly dpopNonces?: boolean;
     readonly emailOf?: (sub: string) => string;
+    readonly claimNames?: readonly string[];
     readonly clients?: (origin: string) => readonly ClientMetadata[];
     /** What else must run before the gateway starts. */
     readonly beside?: (origin: string) => Promise<void>;

@@ -14,6 +14,8 @@ export interface TestIdp {
   readonly issuer: string;
   /** Who logs in next; the interaction is finished without a form. */
   nextSubject: string;
+  /** Claims beside the ordinary ones, by where they are going; of `claimNames` only. */
+  extraClaims: (use: 'id_token' | 'userinfo') => Readonly<Record<string, unknown>>;
   /** Set to have the next interactions end in this error, such as `access_denied`. */
   nextError: string | undefined;
   /** Answers a request in the provider's place, if it returns true. */
@@ -48,6 +50,8 @@ export async function startIdp(options: {
   emailOf?: (sub: string) => string;
   /** Demand a nonce of the provider's own in every DPoP proof (RFC 9449 §8). */
   dpopNonces?: boolean;
+  /** Claims that `extraClaims` may bring. */
+  claimNames?: readonly string[];
 }): Promise<TestIdp> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -56,7 +60,7 @@ export async function startIdp(options: {
   globalThis.structuredClone = <T>(value: T): T =>
     value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
   const { Provider: OidcProvider } = await import('oidc-provider');
-  const settings = configuration(options);
+  const settings = configuration(options, (use) => idp.extraClaims(use));
   let key = newKey(1);
   let provider: Provider;
   let handle: ReturnType<Provider['callback']>;
@@ -87,6 +91,7 @@ export async function startIdp(options: {
   const idp: TestIdp = {
     issuer,
     nextSubject: 'auth0|ada',
+    extraClaims: () => ({}),
     nextError: undefined,
     intercept: () => false,
     handle: (request, response) => void handle(request, response),
@@ -152,15 +157,19 @@ function newKey(number: number): IdpKey {
   return { number, keyId, privateKey, jwk: { ...jwk, kid: keyId, use: 'sig', alg: 'RS256' } };
 }
 
-function configuration(options: {
-  redirectUris: readonly string[];
-  postLogoutRedirectUris: readonly string[];
-  backchannelLogoutUri?: string;
-  tokenSeconds?: number;
-  clients?: readonly ClientMetadata[];
-  emailOf?: (sub: string) => string;
-  dpopNonces?: boolean;
-}): Configuration {
+function configuration(
+  options: {
+    redirectUris: readonly string[];
+    postLogoutRedirectUris: readonly string[];
+    backchannelLogoutUri?: string;
+    tokenSeconds?: number;
+    clients?: readonly ClientMetadata[];
+    emailOf?: (sub: string) => string;
+    dpopNonces?: boolean;
+    claimNames?: readonly string[];
+  },
+  extraClaims: TestIdp['extraClaims'],
+): Configuration {
   return {
     adapter: createMemoryAdapter(),
     enabledJWA: { idTokenSigningAlgValues: ['RS256', 'HS256'] },
@@ -183,7 +192,8 @@ function configuration(options: {
     ],
     findAccount: (_ctx, sub) => ({
       accountId: sub,
-      claims: () => ({
+      claims: (use) => ({
+        ...extraClaims(use === 'userinfo' ? use : 'id_token'),
         sub,
         name: 'Ada “<Lovelace>”',
         email: options.emailOf?.(sub) ?? 'ada@example.org',
@@ -191,7 +201,11 @@ function configuration(options: {
         picture: 'https://example.org/ada.png',
       }),
     }),
-    claims: { openid: ['sub'], profile: ['name', 'picture'], email: ['email', 'email_verified'] },
+    claims: {
+      openid: ['sub', ...(options.claimNames ?? [])],
+      profile: ['name', 'picture'],
+      email: ['email', 'email_verified'],
+    },
     scopes: ['openid', 'profile', 'email', 'offline_access'],
     pkce: { required: () => true },
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),

@@ -13,7 +13,7 @@ import { RedisAuthorizationRequestStore } from '../../session-gateway/src/oidc/a
 import type { IdentityProvider } from '../../session-gateway/src/oidc/identity-provider.js';
 import { logoutTokenLife } from '../../session-gateway/src/oidc/logout-token.js';
 import { TokenCipher } from '../../session-gateway/src/oidc/token-cipher.js';
-import type { PermissionClient } from '../../session-gateway/src/permissions/permission-client.js';
+import type { GrantSources } from '../../session-gateway/src/permissions/grant-sources.js';
 import { Sealer } from '../../session-gateway/src/sealing/sealer.js';
 import { DeviceRef } from '../../session-gateway/src/sessions/device-ref.js';
 import { LogoutTokenLog } from '../../session-gateway/src/sessions/logout-token-log.js';
@@ -36,7 +36,7 @@ export interface InProcessOptions {
   /** What a browser sees; the port decides nothing. */
   readonly publicOrigin: string;
   readonly idps: readonly IdentityProvider[];
-  readonly permissions: Pick<PermissionClient, 'grantsOf'>;
+  readonly permissions: Pick<GrantSources, 'grantsOf'>;
   readonly clock: Clock;
   readonly lifetimes?: Config['lifetimes'];
   readonly sessionLimit?: number;
@@ -92,7 +92,7 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
     due: new RefreshDue(redis),
     config: { refresh, lifetimes, activityClaimAfter: 30_000 } as Config,
     idps: idpsById,
-    permissionClient: permissions as PermissionClient,
+    grantSources: permissions,
   });
   const cookies = new SessionCookies('__Host-session', new SessionRef(ring));
   const { idleSeconds } = lifetimes;

@@ -68,7 +68,9 @@ async function parametersOf(
     // RFC 7636 §4.2. Not openid-client's: WebCrypto makes a job for another thread of it.
     code_challenge: createHash('sha256').update(request.codeVerifier).digest('base64url'),
     code_challenge_method: 'S256',
-    ...(registration.audience === undefined ? {} : { audience: registration.audience }),
+    ...(registration.audience === undefined
+      ? {}
+      : { [registration.audienceParameter ?? 'audience']: registration.audience }),
     ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
     // The code is worth nothing without the session's key (RFC 9449 §10).
     ...(request.proofKey === undefined ? {} : { dpop_jkt: await thumbprintOf(request.proofKey) }),

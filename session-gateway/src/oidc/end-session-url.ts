@@ -6,12 +6,15 @@ import type { IdpRegistration } from './idp-registration.js';
  * provider's end_session_endpoint (OIDC RP-Initiated Logout 1.0), or straight to our own return page.
  */
 export async function endSessionUrl(
-  { logoutUrlTemplate, logoutReturnTo, clientId }: IdpRegistration,
+  { issuer, logoutUrlTemplate, logoutReturnTo, clientId }: IdpRegistration,
   configurationOf: () => Promise<client.Configuration>,
   idToken: string | undefined,
 ): Promise<string> {
   if (logoutUrlTemplate !== undefined) {
-    return fromTemplate(logoutUrlTemplate, { returnTo: logoutReturnTo, clientId });
+    const template = await addressed(logoutUrlTemplate, issuer, configurationOf);
+    return template === undefined
+      ? logoutReturnTo
+      : fromTemplate(template, { returnTo: logoutReturnTo, clientId });
   }
   const configuration = await configurationOf().catch(() => undefined);
   if (configuration?.serverMetadata().end_session_endpoint === undefined) return logoutReturnTo;
@@ -19,6 +22,21 @@ export async function endSessionUrl(
     post_logout_redirect_uri: logoutReturnTo,
     ...(idToken === undefined ? {} : { id_token_hint: idToken }),
   }).href;
+}
+
+/** Profiles know the path and not the host. Undefined while the provider cannot be asked for it. */
+async function addressed(
+  template: string,
+  issuer: string,
+  configurationOf: () => Promise<client.Configuration>,
+): Promise<string | undefined> {
+  const place = '{authorizationOrigin}';
+  if (!template.startsWith(place)) return template.replace(/^\{issuer\}/, () => issuer);
+  const configuration = await configurationOf().catch(() => undefined);
+  const { authorization_endpoint: endpoint } = configuration?.serverMetadata() ?? {};
+  return endpoint === undefined
+    ? undefined
+    : new URL(endpoint).origin + template.slice(place.length);
 }
 
 /** The original's form, for providers without an end_session_endpoint; a doubled slash is folded. */

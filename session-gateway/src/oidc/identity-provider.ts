@@ -11,7 +11,7 @@ import { redeemCode } from './login-grant.js';
 import { verifyLogoutToken, type ClaimedAddress, type LogoutToken } from './logout-token.js';
 import { newProofKey, type ProofKey } from './proof-key.js';
 import type { ProviderMetadata } from './provider-metadata.js';
-import { redeemRefreshToken, type RefreshedPerson } from './refresh-grant.js';
+import { redeemRefreshToken, type RefreshedPerson, type RefreshedTokens } from './refresh-grant.js';
 import type { TokenSet } from './token-set.js';
 
 export interface IdentityProviderOptions {
@@ -75,7 +75,11 @@ export class IdentityProvider {
    * Trades the refresh token for new tokens (RFC 6749 §6). It is spent as soon as this is called, if
    * the provider rotates; call {@link prepare} first, so that nothing else can fail before.
    */
-  async refresh(refreshToken: string, old: TokenSet, person: RefreshedPerson): Promise<TokenSet> {
+  async refresh(
+    refreshToken: string,
+    old: TokenSet,
+    person: RefreshedPerson,
+  ): Promise<RefreshedTokens> {
     const drop = (token: string) => this.revoke(token);
     return redeemRefreshToken(await this.#context(), refreshToken, old, person, drop);
   }

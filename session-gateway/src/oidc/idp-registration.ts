@@ -1,3 +1,4 @@
+import type { ClaimRules } from './claim-grants.js';
 import type { SigningKey } from './signing-key.js';
 
 /**
@@ -50,6 +51,8 @@ export interface IdpRegistration {
   readonly scopes: string;
   /** The API that access tokens are for, where the provider asks for it by `audience` (Auth0). */
   readonly audience?: string;
+  /** Left out: `audience`. */
+  readonly audienceParameter?: 'audience' | 'resource';
   /** The only algorithm an ID token or logout token may have; left out: any asymmetric one the provider lists. */
   readonly idTokenAlgorithm?: string;
   /** How long ago the person may have logged in at the provider, seconds (`max_age`). */
@@ -71,6 +74,8 @@ export interface IdpRegistration {
   readonly timeout: number;
   /** Compare UserInfo's subject after a refresh too. */
   readonly userInfoOnRefresh: boolean;
+  /** Left out: claims grant nothing. */
+  readonly claims?: ClaimRules;
 }
 
 export function isSymmetric(algorithm: string | undefined): boolean {

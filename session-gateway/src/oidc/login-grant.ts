@@ -1,6 +1,7 @@
 import * as client from 'openid-client';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { effectiveMaxAge } from './authorization-url.js';
+import { claimedGrants } from './claim-grants.js';
 import type { CompletedLogin } from './completed-login.js';
 import {
   checkAnsweredIdToken,
@@ -58,8 +59,16 @@ export async function redeemCode(
       provider.metadata.userinfo_endpoint === undefined
         ? {}
         : await client.fetchUserInfo(configuration, answer.access_token, claims.sub, proof);
+    const profile = profileFrom(registration.id, claims, userInfo);
+    const { claims: rules } = registration;
     return {
-      profile: profileFrom(registration.id, claims, userInfo),
+      profile:
+        rules === undefined
+          ? profile
+          : {
+              ...profile,
+              claimed: claimedGrants(rules, rules.from === 'id_token' ? claims : userInfo),
+            },
       tokens: tokenSetOf(context, answer, { idToken, proofKey: request.proofKey }),
     };
   } catch (error) {

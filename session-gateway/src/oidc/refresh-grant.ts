@@ -1,5 +1,7 @@
 import * as client from 'openid-client';
+import type { ClaimedGrants } from '../sessions/claimed-grants.js';
 import type { Profile } from '../sessions/session-store.js';
+import { claimedGrants } from './claim-grants.js';
 import {
   checkAnsweredIdToken,
   proofWith,
@@ -9,10 +11,14 @@ import {
 } from './granted-tokens.js';
 import { checkSamePerson } from './id-token.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
+import type { IdpRegistration } from './idp-registration.js';
 import type { TokenSet } from './token-set.js';
 
 /** Whose tokens are refreshed. */
 export type RefreshedPerson = Pick<Profile, 'sub' | 'iss'>;
+
+/** `claimed`: what the new claims grant; left out where none came, or none are read. */
+export type RefreshedTokens = TokenSet & { readonly claimed?: ClaimedGrants };
 
 /**
  * Trades a refresh token for new tokens (RFC 6749 §6, OIDC Core 1.0 §12).
@@ -25,7 +31,7 @@ export async function redeemRefreshToken(
   old: TokenSet,
   person: RefreshedPerson,
   drop: (refreshToken: string) => Promise<void>,
-): Promise<TokenSet> {
+): Promise<RefreshedTokens> {
   const { provider, registration } = context;
   const { configuration } = provider;
   try {
@@ -33,12 +39,18 @@ export async function redeemRefreshToken(
     const answer = await client.refreshTokenGrant(configuration, refreshToken, undefined, proof);
     try {
       refuseUnbound(answer, old.proofKey);
-      const idToken = await newestIdToken(context, answer, old, person);
-      if (registration.userInfoOnRefresh) {
-        await checkUserInfo(context, answer.access_token, person, proof);
-      }
+      const { idToken, claims } = await newestIdToken(context, answer, old, person);
+      const { claims: rules } = registration;
+      const userInfo =
+        registration.userInfoOnRefresh || rules?.from === 'userinfo'
+          ? await checkedUserInfo(context, answer.access_token, person, proof)
+          : undefined;
       const kept = { idToken, proofKey: old.proofKey };
-      return { refreshToken, ...tokenSetOf(context, answer, kept) };
+      return {
+        refreshToken,
+        ...tokenSetOf(context, answer, kept),
+        ...newClaims(registration, rules?.from === 'userinfo' ? userInfo : claims),
+      };
     } catch (error) {
       // Nobody may be left with what is not taken over.
       if (answer.refresh_token !== undefined) {
@@ -57,35 +69,50 @@ async function newestIdToken(
   answer: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
   old: TokenSet,
   person: RefreshedPerson,
-): Promise<string> {
+): Promise<{ readonly idToken: string; readonly claims?: client.IDToken }> {
   const claims = answer.claims();
-  if (claims === undefined || answer.id_token === undefined) return old.idToken;
+  if (claims === undefined || answer.id_token === undefined) return { idToken: old.idToken };
   // openid-client does not compare the subject (OIDC Core 1.0 §12.2).
   checkSamePerson(claims, person, old.idToken);
   try {
     await checkAnsweredIdToken(context, answer, claims);
-    return answer.id_token;
+    return { idToken: answer.id_token, claims };
   } catch (error) {
     // It came straight from the token endpoint (OIDC Core 1.0 §3.1.3.7 no. 6), and the old refresh
     // token is spent: keys that cannot be had now must not cost the session.
-    if ((error as IdentityProviderError).code === 'idp_unreachable') return old.idToken;
+    if ((error as IdentityProviderError).code === 'idp_unreachable') {
+      return { idToken: old.idToken };
+    }
     throw error;
   }
 }
 
 /** Only its word against the session counts: the tokens are there, and no outage may lose them. */
-async function checkUserInfo(
+async function checkedUserInfo(
   { provider: { configuration, metadata } }: GrantContext,
   accessToken: string,
   { sub }: RefreshedPerson,
   proof: client.DPoPOptions,
-): Promise<void> {
-  if (metadata.userinfo_endpoint === undefined) return;
+): Promise<client.UserInfoResponse | undefined> {
+  if (metadata.userinfo_endpoint === undefined) return undefined;
   try {
-    await client.fetchUserInfo(configuration, accessToken, sub, proof);
+    return await client.fetchUserInfo(configuration, accessToken, sub, proof);
   } catch (error) {
-    if (codeBehind(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return;
+    if (codeBehind(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return undefined;
     throw new IdentityProviderError('bad_idp_answer', 'other_subject', { cause: error });
+  }
+}
+
+/** The tokens are paid for and must be kept: claims that may not become roles end the roles alone. */
+function newClaims(
+  { claims: rules }: Pick<IdpRegistration, 'claims'>,
+  claims: Readonly<Record<string, unknown>> | undefined,
+): { readonly claimed?: ClaimedGrants } {
+  if (rules === undefined || claims === undefined) return {};
+  try {
+    return { claimed: claimedGrants(rules, claims) };
+  } catch {
+    return { claimed: 'unusable' };
   }
 }
 

@@ -5,6 +5,7 @@ import { asymmetricAlgorithms, isSymmetric, type IdpRegistration } from './idp-r
 export interface OfferedByProvider {
   readonly authorization_endpoint?: string;
   readonly token_endpoint?: string;
+  readonly userinfo_endpoint?: string;
   readonly jwks_uri?: string;
   readonly pushed_authorization_request_endpoint?: string;
   readonly require_pushed_authorization_requests?: boolean;
@@ -53,6 +54,14 @@ function missingEndpoints(registration: IdpRegistration, offered: OfferedByProvi
   const missing: Misfit[] = needed
     .filter((name) => offered[name] === undefined)
     .map((name) => misfit(`no_${name}`, `it names no ${name}.`));
+  if (registration.claims?.from === 'userinfo' && offered.userinfo_endpoint === undefined) {
+    missing.push(
+      misfit(
+        'no_userinfo_endpoint',
+        'claims are to be read from UserInfo, and it names no userinfo_endpoint.',
+      ),
+    );
+  }
   if (offered.jwks_uri === undefined) {
     if (!isSymmetric(registration.idTokenAlgorithm)) {
       missing.push(misfit('no_jwks', 'it names no jwks_uri, so no ID token can be verified.'));

@@ -16,7 +16,7 @@ import {
 } from '../oidc/authorization-request.js';
 import { IdentityProviderError } from '../oidc/identity-provider-error.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
-import type { PermissionClient } from '../permissions/permission-client.js';
+import type { GrantSources } from '../permissions/grant-sources.js';
 import type { PermissionPushes } from '../sessions/permission-pushes.js';
 import type { OpenedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
 import { orUnavailable } from '../sessions/store-unavailable.js';
@@ -24,7 +24,7 @@ import { orUnavailable } from '../sessions/store-unavailable.js';
 export interface CallbackOptions {
   readonly idps: ReadonlyMap<string, IdentityProvider>;
   readonly requests: AuthorizationRequestStore;
-  readonly permissions: Pick<PermissionClient, 'grantsOf'>;
+  readonly permissions: Pick<GrantSources, 'grantsOf'>;
   readonly sessions: Pick<SessionLifecycle, 'open' | 'handleOf' | 'close' | 'grantOpened'>;
   readonly pushes: Pick<PermissionPushes, 'anySince'>;
   readonly cookies: SessionCookies;

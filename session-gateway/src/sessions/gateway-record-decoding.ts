@@ -1,4 +1,5 @@
 import { sessionKinds, type SessionKind } from '@sallyport/shared';
+import { decodeClaimedGrants } from './claimed-grants.js';
 import type { Profile, SessionView, StoredSession } from './session-store.js';
 
 /** The fields of the gateway's hash but its tokens, in the order of `lua/look.lua`. */
@@ -7,6 +8,7 @@ export const viewFields = [
   ...['user_id', 'roles', 'permissions', 'kind', 'seq', 'device_hint', 'ip_prefix'],
   ...['token_expires_at', 'tokens_at', 'token_version', 'perm_version', 'perm_fresh_until'],
   ...['cap_at', 'created_at', 'last_accessed_at', 'expires_at', 'absolute_expires_at'],
+  'claimed',
 ] as const;
 
 /** What stands in each of {@link viewFields}; nothing where the hash has no such field. */
@@ -102,6 +104,7 @@ function profile(values: FieldValues): Profile {
   if (typeof picture === 'string') person.picture = picture;
   if (typeof acr === 'string') person.acr = acr;
   if (typeof values[9] === 'string') person.authTime = whole(values, 9);
+  if (typeof values[27] === 'string') person.claimed = decodeClaimedGrants(values[27]);
   return person;
 }
 

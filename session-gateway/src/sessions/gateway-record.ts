@@ -1,4 +1,5 @@
 import { encodeSession, isPlainEmail } from '@sallyport/shared';
+import { encodeClaimedGrants } from './claimed-grants.js';
 import type { NewSession, StoredSession } from './session-store.js';
 
 /**
@@ -44,6 +45,7 @@ export function encodeGatewayRecord(session: NewSession): Pairs {
     picture: profile.picture,
     acr: profile.acr,
     auth_time: profile.authTime,
+    claimed: profile.claimed === undefined ? undefined : encodeClaimedGrants(profile.claimed),
     user_id: grants.userId,
     roles: grants.roles.join(','),
     permissions: grants.permissions.join(','),

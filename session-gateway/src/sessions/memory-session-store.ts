@@ -76,10 +76,13 @@ export class MemorySessionStore implements SessionStore {
     };
     let next = session;
     if (tokens !== undefined && outcome.tokens === 'stored') {
-      const { sealedTokens, tokenExpiresAt } = tokens;
+      const { sealedTokens, tokenExpiresAt, claimed } = tokens;
       const tokenVersion = session.tokenVersion + 1;
       const tokensAt = this.#now();
-      next = withoutUndefined({ ...next, sealedTokens, tokenVersion, tokenExpiresAt, tokensAt });
+      const profile = claimed === undefined ? next.profile : { ...next.profile, claimed };
+      next = withoutUndefined({
+        ...{ ...next, profile, sealedTokens, tokenVersion, tokenExpiresAt, tokensAt },
+      });
     }
     if (permissions !== undefined && outcome.permissions === 'stored') {
       const { roles, permissions: names, freshForSeconds } = permissions;

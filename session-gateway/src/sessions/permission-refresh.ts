@@ -1,5 +1,5 @@
 import type { SessionHandle } from '@sallyport/shared';
-import type { PermissionClient } from '../permissions/permission-client.js';
+import type { GrantSources } from '../permissions/grant-sources.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 import type { SessionStore, SessionUpdate, StoredSession } from './session-store.js';
@@ -8,7 +8,7 @@ import { orUnavailable } from './store-unavailable.js';
 export interface PermissionRefreshOptions {
   readonly store: Pick<SessionStore, 'find' | 'update' | 'slide' | 'cap'>;
   readonly sessions: Pick<SessionLifecycle, 'prolong'>;
-  readonly client: Pick<PermissionClient, 'grantsOf'>;
+  readonly client: Pick<GrantSources, 'grantsOf'>;
   readonly events: RefreshEvents;
   readonly idleSeconds: number;
   /** How long an answer may be used without asking again, seconds. */

@@ -1,5 +1,6 @@
 import { checkNames, gatewaySessionKey, sessionKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
+import { encodeClaimedGrants } from './claimed-grants.js';
 import { decodeRecord, decodeView, type DecodedRecord } from './gateway-record-decoding.js';
 import {
   defaultPermFreshSeconds,
@@ -115,6 +116,7 @@ export class RedisSessionStore implements SessionStore {
       permissions?.roles.join(',') ?? '',
       permissions?.permissions.join(',') ?? '',
       permissions?.freshForSeconds ?? '',
+      tokens?.claimed === undefined ? '' : encodeClaimedGrants(tokens.claimed),
     ])) as ['gone'] | ['updated', PartOutcome, PartOutcome];
     if (answer[0] === 'gone') return { outcome: 'gone' };
     return { outcome: 'updated', tokens: answer[1], permissions: answer[2] };

@@ -3,8 +3,10 @@ import type { IdentityProvider } from '../oidc/identity-provider.js';
 import { asIdentityProviderError } from '../oidc/identity-provider-error.js';
 import { refreshVerdict } from '../oidc/refresh-verdict.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
+import type { RefreshedTokens } from '../oidc/refresh-grant.js';
 import type { TokenSet } from '../oidc/token-set.js';
 import type { RefreshEvents } from '../refresh-events.js';
+import { sameClaimedGrants } from './claimed-grants.js';
 import type { EndedSessions, EndReason } from './ended-sessions.js';
 import type { PermissionRefresh } from './permission-refresh.js';
 import type { HeldLock, RefreshLock } from './refresh-lock.js';
@@ -94,19 +96,24 @@ export class SessionRefresh {
     }
     if (!isMarked) return this.#resultOfOther(handle, session);
     events.tokenSent(lock.isRetry);
-    let fresh: TokenSet;
+    let answer: RefreshedTokens;
     try {
-      fresh = await idp.refresh(refreshToken, tokens, session.profile);
+      answer = await idp.refresh(refreshToken, tokens, session.profile);
     } catch (error) {
       return this.#failed(handle, session, lock, error);
     }
+    const { claimed, ...fresh } = answer;
+    // What was asked for above was joined to claims that no longer hold.
+    const isOutdated =
+      claimed !== undefined && !sameClaimedGrants(claimed, session.profile.claimed);
     const outcome = await this.#store(handle, lock, {
       tokens: {
         expectedVersion: session.tokenVersion,
         sealedTokens: await cipher.seal(fresh, handle),
         ...(fresh.expiresAt === undefined ? {} : { tokenExpiresAt: fresh.expiresAt }),
+        ...(isOutdated ? { claimed } : {}),
       },
-      ...(grants === undefined ? {} : { permissions: grants }),
+      ...(grants === undefined || isOutdated ? {} : { permissions: grants }),
     });
     if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
     const isRevoked = outcome.outcome === 'updated' && !(await sessions.stands(session));
@@ -119,7 +126,7 @@ export class SessionRefresh {
     }
     if (outcome.tokens === 'conflict') events.tokensConflicted();
     // Pushed meanwhile: what was fetched may be older than what stands there (ATTACKS 12).
-    if (outcome.permissions === 'conflict') await permissions.renew(handle);
+    if (outcome.permissions === 'conflict' || isOutdated) await permissions.renew(handle);
     if (outcome.permissions === 'stored') await permissions.liftCap(handle, session);
     return { outcome: 'refreshed' };
   }

@@ -1,4 +1,5 @@
 import type { SessionHandle, SessionKind } from '@sallyport/shared';
+import type { ClaimedGrants } from './claimed-grants.js';
 
 /** Who the identity provider says the person is. */
 export interface Profile {
@@ -15,6 +16,8 @@ export interface Profile {
   readonly acr?: string;
   /** Epoch seconds. */
   readonly authTime?: number;
+  /** Where the registration reads roles from claims. As old as the tokens it came with. */
+  readonly claimed?: ClaimedGrants;
 }
 
 export interface Grants {
@@ -73,6 +76,8 @@ export interface SessionUpdate {
     readonly expectedVersion: number;
     readonly sealedTokens: string;
     readonly tokenExpiresAt?: number;
+    /** What the claims that came with them grant; left out: as before. */
+    readonly claimed?: ClaimedGrants;
   };
   readonly permissions?: {
     /** `any`: whoever says so decides over roles, not we; the version still grows. */

@@ -5,6 +5,7 @@ export * from './lifecycle.js';
 export * from './line-file.js';
 export * from './logger.js';
 export * from './management-server.js';
+export * from './node-settings.js';
 export * from './redis.js';
 export * from './redis-config.js';
 export * from './redis-error.js';

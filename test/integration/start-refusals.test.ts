@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { startFakeRedis } from '../support/fake-redis.js';
+import { gatewayBinary, sealKeys } from '../support/gateway.js';
+
+const root = join(import.meta.dirname, '../..');
+const extauthzBinary = join(root, 'extauthz/dist/main.js');
+
+/** A built binary with this environment and no other, until it ends. */
+function run(binary: string, env: Record<string, string>, ...args: string[]) {
+  return new Promise<{ code: number | null; out: string }>((resolve) => {
+    const child = spawn(process.execPath, [binary, ...args], { env });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.once('close', (code) => resolve({ code, out }));
+  });
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-refusals-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+writeFileSync(join(folder, 'secret'), 'canary-of-the-provider-93-Zq7w');
+
+const gateway = {
+  PUBLIC_ORIGIN: 'https://app.acme.test',
+  IDP_ISSUER_URI: 'https://login.acme.test/',
+  IDP_CLIENT_ID: 'sallyport',
+  IDP_CLIENT_SECRET: 'canary-of-the-provider-93-Zq7w',
+  PERMISSION_SERVICE_URL: 'http://127.0.0.1:8086/permission-service',
+  TOKEN_SEAL_KEYS: sealKeys,
+  REDIS_PORT: '1',
+  GATEWAY_REDIS_PATIENCE_MS: '100',
+  GATEWAY_PORT: '0',
+  GATEWAY_MANAGEMENT_PORT: '0',
+};
+
+describe('a start with NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
+  it.each([
+    ['session-gateway', gatewayBinary, gateway],
+    ['extauthz', extauthzBinary, {}],
+  ])('is refused by %s', async (_name, binary, env) => {
+    const good = await run(binary, env, '--check-config');
+    expect(good).toEqual({ code: 0, out: expect.stringContaining('The configuration is good.') });
+    const { code, out } = await run(
+      binary,
+      { ...env, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+      '--check-config',
+    );
+    expect({ code, out }).toEqual({
+      code: 1,
+      out: expect.stringContaining('NODE_TLS_REJECT_UNAUTHORIZED: is 0'),
+    });
+  });
+});
+
+describe('session-gateway refuses to start with', () => {
+  it('a refresh that is due before the session can have been idle', async () => {
+    const env = { ...gateway, EXTAUTHZ_SESSION_TTL_SECONDS: '300' };
+    const { code, out } = await run(gatewayBinary, env);
+    expect(code).toBe(1);
+    expect(out).toContain('REFRESH_BEFORE_EXPIRY_SECONDS: is not shorter than');
+    expect(out).not.toContain('Redis gave no answer');
+  });
+
+  it('names that occur twice in the file of registrations', async () => {
+    const file = join(folder, 'registrations.json');
+    writeFileSync(
+      file,
+      `{
+  "registrations": [
+    {
+      "id": "acme",
+      "issuer": "https://login.acme.test/",
+      "clientId": "sallyport",
+      "clientSecretFile": "secret",
+      "is\\u0073uer": "https://login.evil.test/"
+    }
+  ]
+}`,
+    );
+    const env = { ...gateway, IDP_REGISTRATIONS_FILE: file };
+    const { code, out } = await run(gatewayBinary, env);
+    expect(code).toBe(1);
+    expect(out).toContain('IDP_REGISTRATIONS_FILE: line 8: issuer occurs twice in one object.');
+  });
+
+  it('a Redis older than 6.2', async () => {
+    const redis = await startFakeRedis(
+      'redis_version:6.0.16\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n',
+    );
+    const env = {
+      ...gateway,
+      REDIS_PORT: String(redis.port),
+      GATEWAY_REDIS_PATIENCE_MS: '5000',
+    };
+    const { code, out } = await run(gatewayBinary, env);
+    await redis.close();
+    expect(code).toBe(1);
+    expect(out).toContain('Redis 6.0.16 is too old. Use 6.2 or newer.');
+  });
+});
