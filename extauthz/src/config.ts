@@ -8,6 +8,7 @@ import {
 import {
   ConfigError,
   flag,
+  logFormats,
   nodeProblems,
   parseEnv,
   port,
@@ -15,6 +16,7 @@ import {
   redisConfig,
   redisVariables,
   whole,
+  type LogFormat,
   type RedisConfig,
 } from '@sallyport/shared/runtime';
 import { z } from 'zod';
@@ -52,6 +54,7 @@ export interface Config extends EdgeSettings {
   readonly drainWait: number;
   readonly drainDeadline: number;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
 }
 
 const schema = z.object({
@@ -81,6 +84,7 @@ const schema = z.object({
       error: 'must be fatal, error, warn, info, debug, trace or silent.',
     })
     .default('info'),
+  LOG_FORMAT: z.enum(logFormats, { error: `must be ${logFormats.join(' or ')}.` }).default('json'),
   ...redisVariables,
   ...edgeVariables,
 });
@@ -141,6 +145,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       drainWait: value.EXTAUTHZ_DRAIN_WAIT_MS,
       drainDeadline: value.EXTAUTHZ_DRAIN_DEADLINE_MS,
       logLevel: value.LOG_LEVEL,
+      logFormat: value.LOG_FORMAT,
     },
   };
 }

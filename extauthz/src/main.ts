@@ -31,7 +31,11 @@ async function main(): Promise<number> {
     options: { 'check-config': { type: 'boolean', default: false } },
   });
   const { config, warnings } = loadConfig();
-  const logger = createLogger({ name: 'extauthz', level: config.logLevel });
+  const logger = createLogger({
+    name: 'extauthz',
+    level: config.logLevel,
+    format: config.logFormat,
+  });
   for (const warning of warnings) logger.warn(warning);
   const policy = openPolicy(config);
   if (values['check-config']) {

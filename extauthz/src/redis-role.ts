@@ -1,11 +1,10 @@
-import { Cluster, type Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import {
   redisErrorReason,
   type Logger,
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
-import { clusterRole } from './cluster-role.js';
 
 /** How often Redis is asked for its role, and for how long one answer is good, ms. */
 const interval = 250;
@@ -41,13 +40,11 @@ export interface RedisRoleOptions {
   readonly logger: Logger;
 }
 
-export function redisRole(options: RedisRoleOptions): RedisRole {
-  return options.redis instanceof Cluster
-    ? clusterRole(options.redis, options)
-    : watchedRole(options.redis, options);
-}
-
-function watchedRole(redis: Redis, { prefix, now, onError, logger }: RedisRoleOptions): RedisRole {
+/** Of one server, or of whichever Sentinel names. */
+export function watchedRole(
+  redis: Redis,
+  { prefix, now, onError, logger }: Omit<RedisRoleOptions, 'redis'>,
+): RedisRole {
   let connection = 0;
   let isPrimary = false;
   let mayRead = false;

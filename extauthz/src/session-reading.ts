@@ -6,14 +6,16 @@ import type {
   Registry,
   Unit,
 } from '@sallyport/shared/runtime';
+import { Cluster } from 'ioredis';
 import { cacheMetrics } from './cache/cache-metrics.js';
 import { cacheTrust } from './cache/cache-trust.js';
 import { cachedSessionReader, type CachedSessionReader } from './cache/cached-session-reader.js';
+import { clusterRole } from './cluster-role.js';
 import type { Config } from './config.js';
 import type { Events } from './events.js';
 import { redisBreaker } from './redis-breaker.js';
 import { redisMetrics } from './redis-metrics.js';
-import { redisRole } from './redis-role.js';
+import { watchedRole, type RedisRole, type RedisRoleOptions } from './redis-role.js';
 import { redisSessionReader } from './redis-session-reader.js';
 import type { SessionReader } from './session-reader.js';
 
@@ -39,7 +41,7 @@ export function sessionReading(world: {
 }): SessionReading {
   const { config, redis, registry, logger, events, currentRedis } = world;
   const breaker = redisBreaker(redis, { prefix: config.keyPrefix, now: monotonic });
-  const role = redisRole({
+  const role = roleOf({
     redis,
     prefix: config.keyPrefix,
     now: monotonic,
@@ -87,4 +89,10 @@ export function sessionReading(world: {
     }),
   });
   return { reader: cached, isReady, units: [role, breaker, ...cache.units] };
+}
+
+function roleOf(options: RedisRoleOptions): RedisRole {
+  return options.redis instanceof Cluster
+    ? clusterRole(options.redis, options)
+    : watchedRole(options.redis, options);
 }

@@ -4,7 +4,7 @@ import {
   defaultSessionKeyPrefix,
   sessionKeyPrefixProblem,
 } from '@sallyport/shared';
-import { flag, port, redisVariables, whole } from '@sallyport/shared/runtime';
+import { flag, logFormats, port, redisVariables, whole } from '@sallyport/shared/runtime';
 import { z } from 'zod';
 import { idpVariables } from './config-idp-variables.js';
 import { parseCallers } from './http/callers.js';
@@ -117,6 +117,9 @@ export function gatewayVariables(leniency: Leniency) {
         error: 'must be fatal, error, warn, info, debug, trace or silent.',
       })
       .default('info'),
+    LOG_FORMAT: z
+      .enum(logFormats, { error: `must be ${logFormats.join(' or ')}.` })
+      .default('json'),
     AUDIT_LOG_FILE: text('', (value) =>
       value.startsWith('/') ? undefined : 'must be an absolute path.',
     ).optional(),

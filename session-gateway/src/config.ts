@@ -7,6 +7,7 @@ import {
   redisAliases,
   redisConfig,
   redisVariables,
+  type LogFormat,
   type RedisConfig,
 } from '@sallyport/shared/runtime';
 import { z } from 'zod';
@@ -70,6 +71,7 @@ export interface Config {
   readonly drainWait: number;
   readonly drainDeadline: number;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
   readonly devInsecure: boolean;
 }
 
@@ -274,6 +276,7 @@ function shape(
     drainWait: value.GATEWAY_DRAIN_WAIT_MS,
     drainDeadline: value.GATEWAY_DRAIN_DEADLINE_MS,
     logLevel: value.LOG_LEVEL,
+    logFormat: value.LOG_FORMAT,
     devInsecure: value.DEV_INSECURE,
   };
 }

@@ -62,6 +62,7 @@ async function main(): Promise<number> {
   const logger = createLogger({
     name: 'session-gateway',
     level: config.logLevel,
+    format: config.logFormat,
     context: correlationFields,
   });
   for (const warning of warnings) logger.warn(warning);

@@ -56,6 +56,21 @@ describe('a start with NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
   });
 });
 
+describe('LOG_FORMAT', () => {
+  it.each([
+    ['session-gateway', gatewayBinary, { ...gateway, SESSION_TYPO: '1' }],
+    ['extauthz', extauthzBinary, { SESSION_TYPO: '1' }],
+  ])('is obeyed by %s, and nothing but json and text is taken', async (name, binary, env) => {
+    const json = await run(binary, env, '--check-config');
+    const [line = ''] = json.out.split('\n').filter((one) => one.includes('SESSION_TYPO'));
+    expect(JSON.parse(line)).toMatchObject({ level: 'warn', name });
+    const text = await run(binary, { ...env, LOG_FORMAT: 'text' }, '--check-config');
+    expect(text.out).toMatch(new RegExp(`Z WARN {2}${name} SESSION_TYPO is not a setting`));
+    const { code, out } = await run(binary, { ...env, LOG_FORMAT: 'pretty' }, '--check-config');
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining('LOG_FORMAT: must be') });
+  });
+});
+
 describe('session-gateway refuses to start with', () => {
   it('a refresh that is due before the session can have been idle', async () => {
     const env = { ...gateway, EXTAUTHZ_SESSION_TTL_SECONDS: '300' };

@@ -8,6 +8,7 @@ import {
   type SessionHandle,
   type SessionOwner,
 } from '@sallyport/shared';
+import type { RedisConnection } from '@sallyport/shared/runtime';
 import type { Redis } from 'ioredis';
 import { RedisSessionIndex } from '../../session-gateway/src/sessions/redis-session-index.js';
 import { RedisSessionStore } from '../../session-gateway/src/sessions/redis-session-store.js';
@@ -34,7 +35,7 @@ export async function revocationsOn(
     ended?: RevocationsOptions['ended'] | undefined;
   } = {},
 ) {
-  const connection = await redis.connect(options.user ?? users.writer);
+  const connection: RedisConnection = await redis.connect(options.user ?? users.writer);
   const link = options.link ?? new PlainLink(connection);
   const index = new RedisSessionIndex(connection, absoluteSeconds);
   const store = new RedisSessionStore(connection, { prefix, link });

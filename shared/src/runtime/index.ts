@@ -9,4 +9,5 @@ export * from './node-settings.js';
 export * from './redis.js';
 export * from './redis-config.js';
 export * from './redis-error.js';
+export * from './text-lines.js';
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';

@@ -1,4 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { textLines, type LogFormat } from './text-lines.js';
 
 export type { Logger } from 'pino';
 
@@ -19,11 +20,13 @@ const secretPaths = [
   'token',
 ];
 
-/** A JSON logger on standard output, with the secrets of this field redacted by name. */
+/** A logger on standard output, one line per event, with the secrets of this field redacted by name. */
 export function createLogger(
   options: {
     name: string;
     level: string;
+    /** `json` if left out. */
+    format?: LogFormat;
     /** Asked for every line: what joins it to others. */
     context?: () => object;
   },
@@ -44,7 +47,12 @@ export function createLogger(
     timestamp: pino.stdTimeFunctions.isoTime,
     ...(options.context === undefined ? {} : { mixin: options.context }),
   };
-  return pino(settings, destination ?? linesOfOneTurn(pino.destination({ dest: 1, sync: true })));
+  return pino(settings, destination ?? standardOutput(options.format));
+}
+
+function standardOutput(format: LogFormat = 'json'): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: true });
+  return linesOfOneTurn(format === 'text' ? textLines(output) : output);
 }
 
 /**
