@@ -78,7 +78,7 @@ function isGatewayRoute(path: string): boolean {
 /** As it stands (ATTACKS 19), or in the Location of a server in between that decodes and redirects. */
 function mayBecomeAHost(path: string): boolean {
   const [first, ...more] = resolved(path, () => true);
-  return first === '' && more.length > 0;
+  return path.startsWith('//') || (first === '' && more.length > 0);
 }
 
 function resolved(path: string, counts: (segment: string) => boolean): string[] {
