@@ -11,7 +11,7 @@ export type SessionRead = (request: Pick<IncomingMessage, 'headers'>) => Promise
 export interface SessionReadsOptions {
   /** By exact path; a query, another method or another spelling is express's. */
   readonly reads: ReadonlyMap<string, SessionRead>;
-  readonly events: Pick<Events, 'answered'>;
+  readonly events: Pick<Events, 'answered' | 'failed'>;
   readonly headers: HeaderPairs;
   readonly app: Express;
 }
@@ -71,12 +71,19 @@ function answerRead(
     ]);
     response.end(text);
   };
+  const handOver = (error: unknown): void => {
+    failures.set(request, { route, error });
+    // The same id again: what was done so far has been logged under it.
+    request.headers['x-request-id'] = correlation.requestId;
+    app(request, response);
+  };
   withCorrelation(correlation, () => {
-    read(request).then(send, (error: unknown) => {
-      failures.set(request, { route, error });
-      // The same ids again: what was done so far has been logged under them.
-      request.headers['x-request-id'] = correlation.requestId;
-      app(request, response);
-    });
+    read(request)
+      .then(send, handOver)
+      // A fault of ours in telling: nobody else would catch it, and the process would end.
+      .catch((error: unknown) => {
+        events.failed('internal', error);
+        response.destroy();
+      });
   });
 }
