@@ -31,8 +31,8 @@ export function underThisCorrelation(act: () => void): () => void {
   return correlation === undefined ? act : () => withCorrelation(correlation, act);
 }
 
-export function newCorrelation(): Correlation {
-  return { requestId: randomUUID(), traceId: hex(16), spanId: hex(8), flags: '00' };
+export function newCorrelation(requestId: string = randomUUID()): Correlation {
+  return { requestId, traceId: hex(16), spanId: hex(8), flags: '00' };
 }
 
 /** Longer or of other characters it would only serve to write something into our logs. */
@@ -48,7 +48,7 @@ export function correlationOf(headers: IncomingHttpHeaders): Correlation {
   const known =
     typeof requestId === 'string' && requestIdGrammar.test(requestId) ? requestId : randomUUID();
   const trace = traceOf(traceparent);
-  if (trace === undefined) return { ...newCorrelation(), requestId: known };
+  if (trace === undefined) return newCorrelation(known);
   const keepsState = typeof tracestate === 'string' && traceStateGrammar.test(tracestate);
   return {
     requestId: known,

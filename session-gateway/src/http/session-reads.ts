@@ -30,11 +30,12 @@ const failures = new WeakMap<IncomingMessage, Failed>();
  */
 export function sessionReads(options: SessionReadsOptions): RequestListener {
   const { reads, app } = options;
+  const parts = { events: options.events, app, headers: options.headers.flat() };
   return (request, response) => {
     const route = request.url ?? '';
     const read = request.method === 'GET' ? reads.get(route) : undefined;
     if (read === undefined) app(request, response);
-    else answerRead(options, { request, response, route, read });
+    else answerRead(parts, { request, response, route, read });
   };
 }
 
@@ -51,7 +52,7 @@ export const takeOver: RequestHandler = (request, _response, next) => {
 };
 
 function answerRead(
-  { events, headers, app }: SessionReadsOptions,
+  { events, headers, app }: Pick<SessionReadsOptions, 'events' | 'app'> & { headers: string[] },
   asked: { request: IncomingMessage; response: ServerResponse; route: string; read: SessionRead },
 ): void {
   const { request, response, route, read } = asked;
@@ -63,7 +64,7 @@ function answerRead(
     response.writeHead(200, [
       'X-Request-Id',
       correlation.requestId,
-      ...headers.flat(),
+      ...headers,
       'Content-Type',
       'application/json; charset=utf-8',
       'Content-Length',
