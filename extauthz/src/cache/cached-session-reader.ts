@@ -27,13 +27,15 @@ export interface CachedSessionReader extends SessionReader {
 }
 
 interface Read {
-  readonly lookup: Promise<TimedLookup>;
+  /** Set in the step that registers it. */
+  lookup: Promise<TimedLookup>;
   readonly generation: number;
   /** An invalidation, a flush or a new link crossed it: its answer may be older than the change. */
   dirty: boolean;
 }
 
 const absent: SessionLookup = { outcome: 'absent' };
+const notSent = new Promise<never>(() => undefined);
 
 /**
  * Sessions from memory while the link is trusted, else from Redis (DESIGN §3, ATTACKS 1–7).
@@ -61,12 +63,13 @@ export function cachedSessionReader(options: {
 
   const begin = (handle: SessionHandle): Read => {
     const read: Read = {
-      // Deferred by a microtask so that the read is registered before its first byte is written.
-      lookup: Promise.resolve().then(() => source.read(handle)),
+      lookup: notSent,
       generation: trust.generation(handle),
       dirty: false,
     };
+    // Registered before its first byte is written.
     reads.set(handle, read);
+    read.lookup = source.read(handle);
     return read;
   };
 
@@ -82,19 +85,24 @@ export function cachedSessionReader(options: {
     }
   };
 
-  const readOnce = async (handle: SessionHandle): Promise<{ read: Read; answer: TimedLookup }> => {
+  /** No async function around it: every miss comes this way, and each layer is a promise more. */
+  const readOnce = <T>(
+    handle: SessionHandle,
+    then: (read: Read, answer: TimedLookup) => T | Promise<T>,
+  ): Promise<T> => {
     const read = begin(handle);
-    const answer = await read.lookup;
-    finish(handle, read, answer);
-    return { read, answer };
+    return read.lookup.then((answer) => {
+      finish(handle, read, answer);
+      return then(read, answer);
+    });
   };
 
-  const readThrough = async (handle: SessionHandle): Promise<SessionLookup> => {
-    const first = await readOnce(handle);
-    if (!isOutdated(first.read, first.answer)) return first.answer.lookup;
-    events.crossed();
-    return again(handle);
-  };
+  const readThrough = (handle: SessionHandle): Promise<SessionLookup> =>
+    readOnce(handle, (read, answer) => {
+      if (!isOutdated(read, answer)) return answer.lookup;
+      events.crossed();
+      return again(handle);
+    });
 
   /** The read that a caller may wait for too. */
   const joinable = (handle: SessionHandle): Read | undefined => {
@@ -114,7 +122,7 @@ export function cachedSessionReader(options: {
     const running = joinable(handle);
     const answer = running && (await running.lookup);
     if (answer !== undefined && answer.redirected !== true) return answer.lookup;
-    return (await readOnce(handle)).answer.lookup;
+    return readOnce(handle, (_read, { lookup }) => lookup);
   };
 
   const joined = async (handle: SessionHandle, running: Read): Promise<SessionLookup> => {

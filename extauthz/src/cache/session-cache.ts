@@ -59,9 +59,10 @@ export class SessionCache {
   }
 
   set(handle: SessionHandle, { session, identity, deadline }: CachedSession): void {
-    if (!this.#sessions.has(handle) && this.#sessions.size >= this.#maxEntries) {
+    if (this.#sessions.size >= this.#maxEntries) {
+      // One that is there already stays as it is: a change would have taken it out.
       if (!this.#seenBefore(handle)) return;
-      this.#evictOne();
+      if (!this.#sessions.has(handle)) this.#evictOne();
     }
     this.#sessions.set(handle, { outcome: 'found', session, identity, deadline, hit: false });
   }
@@ -98,6 +99,7 @@ export class SessionCache {
   }
 
   #negative(handle: SessionHandle, now: number): 'absent' | undefined {
+    if (this.#negatives.size === 0) return undefined;
     const until = this.#negatives.get(handle);
     if (until === undefined) return undefined;
     if (until > now) return 'absent';
