@@ -1,37 +1,49 @@
-import { parseArgs } from 'node:util';
-import { ConfigError, createLogger, Registry, runUntilSignal } from '@sallyport/shared/runtime';
+import { createLogger, Registry, runUntilSignal } from '@sallyport/shared/runtime';
+import { assemble } from './assembly.js';
+import { parseCommandLine } from './cli/command-line.js';
+import { doctor } from './cli/doctor.js';
+import { sessionCommand } from './cli/session-command.js';
+import { terminalLogger } from './cli/terminal.js';
+import { usage } from './cli/usage.js';
 import { loadConfig } from './config.js';
 import { correlationFields } from './correlation.js';
 import { rekeyCommand } from './rekey-command.js';
 import { openAuditFile } from './running-parts.js';
-import { assemble } from './assembly.js';
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { 'check-config': { type: 'boolean', default: false } },
-    allowPositionals: true,
-  });
-  const [command, ...rest] = positionals;
-  if ((command !== undefined && command !== 'rekey') || rest.length > 0) {
-    throw new ConfigError(['the only command is rekey, without arguments.']);
-  }
-  const { config, warnings } = loadConfig();
-  const logger = createLogger({
-    name: 'session-gateway',
-    level: config.logLevel,
-    format: config.logFormat,
-    context: correlationFields,
-  });
-  for (const warning of warnings) logger.warn(warning);
-  if (config.devInsecure) process.stderr.write(insecureBanner);
-  if (values['check-config']) {
-    process.stdout.write('The configuration is good.\n');
+  const line = parseCommandLine(process.argv.slice(2));
+  if (line.command === 'help') {
+    process.stdout.write(usage);
     return 0;
   }
-  if (command === 'rekey') return rekeyCommand(config, logger);
-  const registry = new Registry();
-  const auditFile = openAuditFile(config, registry, logger);
-  return runUntilSignal(...assemble(config, logger, registry, auditFile));
+  if (line.command === 'doctor') return doctor(line.json);
+  const { config, warnings } = loadConfig();
+  const logger =
+    line.command === 'session'
+      ? terminalLogger(config.logLevel)
+      : createLogger({
+          name: 'session-gateway',
+          level: config.logLevel,
+          format: config.logFormat,
+          context: correlationFields,
+        });
+  for (const warning of warnings) logger.warn(warning);
+  if (config.devInsecure) process.stderr.write(insecureBanner);
+  switch (line.command) {
+    case 'check-config':
+      process.stdout.write('The configuration is good.\n');
+      return 0;
+    case 'rekey':
+      return rekeyCommand(config, logger);
+    case 'session':
+      await sessionCommand(line.session, config, logger);
+      return 0;
+    case 'serve': {
+      const registry = new Registry();
+      const auditFile = openAuditFile(config, registry, logger);
+      return runUntilSignal(...assemble(config, logger, registry, auditFile));
+    }
+  }
 }
 
 const insecureBanner = `
@@ -39,10 +51,15 @@ const insecureBanner = `
 
 `;
 
+/** Errors whose message is meant for the person who reads it. */
+const meantForPeople = new Set(['bad_config', 'bad_usage', 'command_failed']);
+
 try {
   process.exitCode = await main();
 } catch (error) {
-  const text = error instanceof ConfigError ? error.message : String((error as Error).stack);
+  const { code, message, stack } = error as NodeJS.ErrnoException;
+  const text = meantForPeople.has(code ?? '') ? message : String(stack);
   process.stderr.write(`session-gateway: ${text}\n`);
-  process.exitCode = 1;
+  if (code === 'bad_usage') process.stderr.write(`\n${usage}`);
+  process.exitCode = code === 'bad_usage' ? 2 : 1;
 }

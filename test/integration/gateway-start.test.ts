@@ -35,7 +35,9 @@ const good = {
 
 describe('node session-gateway/dist/main.js --check-config', () => {
   it('says that a good configuration is good, without starting', async () => {
-    expect(await run(good, '--check-config')).toEqual({
+    // Unset it is warned of, where the origin is not on this machine.
+    const quiet = { ...good, GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8' };
+    expect(await run(quiet, '--check-config')).toEqual({
       code: 0,
       out: 'The configuration is good.\n',
     });
