@@ -29,6 +29,7 @@ import { grantSources } from './permission-parts.js';
 import { isWritablePrimary } from './redis-fitness.js';
 import { redisLink, revocationLink } from './redis-link.js';
 import { countRedisErrors, measureLiveSessions } from './redis-metrics.js';
+import { misnamedIdp } from './routes/backchannel-logout.js';
 import { Sealer } from './sealing/sealer.js';
 import { DeviceRef } from './sessions/device-ref.js';
 import { LogoutTokenLog } from './sessions/logout-token-log.js';
@@ -160,6 +161,7 @@ export function assemble(
         return id === undefined || session === undefined ? undefined : sessions.handleOf(id);
       },
       isPending: (state) => requests.isPending(state),
+      misnamedIdp,
     }),
     cookies,
     health,
