@@ -16,6 +16,7 @@ import { callMetrics } from './call-metrics.js';
 import { currentRedisConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
+import { watchedIdpCredentials } from './idp-credentials.js';
 import { idpParts } from './idp-parts.js';
 import { createInternalApp } from './internal-app.js';
 import { limits } from './http/limits.js';
@@ -194,6 +195,7 @@ export function assemble(
       resumed: (kind, ended) => events.revoked({ kind, cause: 'resumed', ended }),
       failed: (error) => events.failed('store_unavailable', error),
     }),
+    watchedIdpCredentials({ config, idps, registry, logger }),
     idpDocuments,
     ...upkeepUnits,
     server,
