@@ -24,6 +24,7 @@ import { createEvents } from './events.js';
 import { listeners } from './listeners.js';
 import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
+import { warnOfWriteRights } from './redis-rights.js';
 import { monotonic, sessionReading } from './session-reading.js';
 
 async function main(): Promise<number> {
@@ -78,6 +79,7 @@ function assemble(
     logger.child({ unit: 'redis' }),
     currentRedis,
   );
+  warnOfWriteRights(redis, config.keyPrefix, logger);
   const clock = redisClock(redis, { monotonic, wall: systemClock });
   const sessions = sessionReading({ config, redis, registry, logger, events, currentRedis });
   const inUse = activity({

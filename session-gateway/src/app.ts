@@ -17,7 +17,7 @@ import { sessionReads, takeOver, type SessionRead } from './http/session-reads.j
 import type { AuthorizationRequestStore } from './oidc/authorization-request-store.js';
 import type { IdentityProvider } from './oidc/identity-provider.js';
 import type { PermissionClient } from './permissions/permission-client.js';
-import { backchannelLogout } from './routes/backchannel-logout.js';
+import { backchannelLogout, refuseLogoutToken } from './routes/backchannel-logout.js';
 import { callback, lateCallback } from './routes/callback.js';
 import { clearCookies, offerClearCookies } from './routes/clear-cookies.js';
 import { devices, endDevice } from './routes/devices.js';
@@ -77,14 +77,19 @@ export function createApp(parts: AppParts): RequestListener {
   app.use(securityHeaders(headers));
   app.use(takeOver);
   app.get('/actuator/health', health(parts.health));
+  const { limits } = parts;
   // Before any look at a cookie: the caller is the provider.
-  app.post('/auth/backchannel-logout', backchannelLogout(parts));
+  app.post(
+    '/auth/backchannel-logout',
+    backchannelLogout(parts),
+    ...limits.badLogoutToken,
+    refuseLogoutToken(),
+  );
   // The way out for a browser that the next line refuses.
   app.get(clearCookiesPath, offerClearCookies());
   app.post(clearCookiesPath, clearCookies(parts));
   app.use(parts.cookies.refuseTwo());
   for (const [path, read] of reads) app.get(path, answering(read));
-  const { limits } = parts;
   // One by one: a metric's label is the path of the route.
   for (const path of ['/oauth2/authorization/:idp', '/auth/login']) {
     app.get(path, onlyNavigations(), ...limits.start, login(parts));

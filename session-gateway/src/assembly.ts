@@ -16,6 +16,7 @@ import { callMetrics } from './call-metrics.js';
 import { currentRedisConfig, type Config } from './config.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
+import { watchedIdpCredentials } from './idp-credentials.js';
 import { idpParts } from './idp-parts.js';
 import { createInternalApp } from './internal-app.js';
 import { limits } from './http/limits.js';
@@ -29,6 +30,7 @@ import { grantSources } from './permission-parts.js';
 import { isWritablePrimary } from './redis-fitness.js';
 import { redisLink, revocationLink } from './redis-link.js';
 import { countRedisErrors, measureLiveSessions } from './redis-metrics.js';
+import { misnamedIdp } from './routes/backchannel-logout.js';
 import { Sealer } from './sealing/sealer.js';
 import { DeviceRef } from './sessions/device-ref.js';
 import { LogoutTokenLog } from './sessions/logout-token-log.js';
@@ -160,6 +162,7 @@ export function assemble(
         return id === undefined || session === undefined ? undefined : sessions.handleOf(id);
       },
       isPending: (state) => requests.isPending(state),
+      misnamedIdp,
     }),
     cookies,
     health,
@@ -192,6 +195,7 @@ export function assemble(
       resumed: (kind, ended) => events.revoked({ kind, cause: 'resumed', ended }),
       failed: (error) => events.failed('store_unavailable', error),
     }),
+    watchedIdpCredentials({ config, idps, registry, logger }),
     idpDocuments,
     ...upkeepUnits,
     server,

@@ -13,6 +13,8 @@ import { profileDefaults } from './oidc/provider-profiles.js';
 export interface Idps {
   readonly idps: readonly IdpRegistration[];
   readonly defaultIdp: string;
+  /** Paths of the secrets and keys that the registrations file names. */
+  readonly secretFiles: readonly string[];
 }
 
 const idOfVariables = 'idp';
@@ -36,11 +38,13 @@ export function idpsFrom(
   const drafts = ownDraft === undefined ? [] : [ownDraft];
   const problems: string[] = [];
   let chosen: string | undefined;
+  let secretFiles: readonly string[] = [];
   if (value.IDP_REGISTRATIONS_FILE !== undefined) {
     const file = readRegistrationsFile(value.IDP_REGISTRATIONS_FILE, value, publicOrigin);
     drafts.push(...file.drafts);
     problems.push(...file.problems);
     chosen = file.defaultIdp;
+    secretFiles = file.secretFiles;
   }
   const idps = drafts.map((draft) => {
     const { registration, problems: own } = finishRegistration(draft);
@@ -52,7 +56,9 @@ export function idpsFrom(
   if (problems.length === 0 && !idps.some(({ id }) => id === defaultIdp)) {
     problems.push('IDP_REGISTRATIONS_FILE: default: is the id of no registration.');
   }
-  return problems.length > 0 || defaultIdp === undefined ? { problems } : { idps, defaultIdp };
+  return problems.length > 0 || defaultIdp === undefined
+    ? { problems }
+    : { idps, defaultIdp, secretFiles };
 }
 
 function defaultOf(idps: readonly IdpRegistration[]): string | undefined {

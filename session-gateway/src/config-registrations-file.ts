@@ -16,6 +16,8 @@ import type { GatewayVariables } from './config-schema.js';
 export interface ReadRegistrations {
   readonly drafts: readonly RegistrationDraft[];
   readonly defaultIdp?: string;
+  /** The paths of the secrets and keys that it names. */
+  readonly secretFiles: readonly string[];
   /** Each with its place in the file. */
   readonly problems: readonly string[];
 }
@@ -48,14 +50,16 @@ export function readRegistrationsFile(
     return failed(parsed.error.issues.map((issue) => `${variable}: ${described(issue)}`));
   }
   const problems: string[] = [];
+  const secretFiles: string[] = [];
   const drafts = parsed.data.registrations.flatMap((registration, at) => {
     const before = problems.length;
     const place = (field: string) =>
       `${variable}: registrations[${String(at)}].${field} (${registration.id})`;
     const read = (field: 'clientSecretFile' | 'privateKeyFile'): string | undefined => {
-      const path = registration[field];
-      if (path === undefined) return undefined;
-      const content = readText(resolve(dirname(file), path));
+      if (registration[field] === undefined) return undefined;
+      const path = resolve(dirname(file), registration[field]);
+      secretFiles.push(path);
+      const content = readText(path);
       if ('value' in content) return content.value;
       problems.push(`${place(field)}: ${content.problem}`);
       return undefined;
@@ -69,7 +73,7 @@ export function readRegistrationsFile(
     return [draftOf(registration, place, secret, keyText, value, publicOrigin)];
   });
   const { default: defaultIdp } = parsed.data;
-  return { drafts, problems, ...(defaultIdp === undefined ? {} : { defaultIdp }) };
+  return { drafts, secretFiles, problems, ...(defaultIdp === undefined ? {} : { defaultIdp }) };
 }
 
 function draftOf(
@@ -176,5 +180,5 @@ function presentable(name: string): string {
 }
 
 function failed(problems: readonly string[]): ReadRegistrations {
-  return { drafts: [], problems };
+  return { drafts: [], secretFiles: [], problems };
 }

@@ -18,6 +18,8 @@ export interface Config {
   readonly managementPort: number;
   readonly publicOrigin: string;
   readonly idps: readonly IdpRegistration[];
+  /** Where their secrets and keys may be replaced while we run. */
+  readonly idpSecretFiles: readonly string[];
   /** The id of the one that a browser without a choice is sent to. */
   readonly defaultIdp: string;
   /** How old a provider's metadata may become. */
@@ -72,14 +74,19 @@ export function shape(
     readonly idps: Idps;
     readonly publicOrigin: string;
     readonly sealKeysFile: string | undefined;
+    /** `IDP_CLIENT_SECRET_FILE`, `IDP_PRIVATE_KEY_FILE` */
+    readonly idpSecretFiles: readonly string[];
   },
 ): Config {
-  const { idps, publicOrigin, sealKeysFile } = given;
+  const { publicOrigin, sealKeysFile } = given;
+  const { idps, defaultIdp, secretFiles } = given.idps;
   return {
     port: value.GATEWAY_PORT,
     managementPort: value.GATEWAY_MANAGEMENT_PORT,
     publicOrigin,
-    ...idps,
+    idps,
+    idpSecretFiles: [...given.idpSecretFiles, ...secretFiles],
+    defaultIdp,
     idpMetadataRefresh: value.IDP_METADATA_REFRESH_SECONDS * 1000,
     ...(value.PERMISSION_SERVICE_URL === undefined
       ? {}

@@ -48,6 +48,9 @@ export function loadConfig(env: Environment = process.env): {
       idps,
       publicOrigin,
       sealKeysFile: env['TOKEN_SEAL_KEYS_FILE'],
+      idpSecretFiles: ['IDP_CLIENT_SECRET_FILE', 'IDP_PRIVATE_KEY_FILE'].flatMap(
+        (name) => env[name] || [],
+      ),
     }),
   };
 }

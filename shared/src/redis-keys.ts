@@ -93,7 +93,8 @@ export function gatewayProbeKey(tag: string): string {
 
 /**
  * Prefixes of the counters of rate limits: logins begun and callbacks per address, callbacks per login
- * transaction, `POST /auth/refresh` per session, exchanges per address or subject.
+ * transaction, `POST /auth/refresh` per session, exchanges per address or subject, logout tokens that do
+ * not hold per registration.
  */
 export const rateLimitPrefixes = {
   start: 'gateway:rl:start:',
@@ -101,6 +102,7 @@ export const rateLimitPrefixes = {
   transaction: 'gateway:rl:transaction:',
   refresh: 'gateway:rl:refresh:',
   exchange: 'gateway:rl:exchange:',
+  logoutToken: 'gateway:rl:logout-token:',
 } as const;
 
 /**

@@ -34,6 +34,8 @@ export interface TestIdp {
   readonly keyId: string;
   /** Signs with a new key from now on, and publishes no other. */
   rotateKeys(): void;
+  /** Holds something else of a client from now on: another secret, another key. */
+  changeClient(id: string, change: Partial<ClientMetadata>): void;
   readonly backchannelErrors: readonly string[];
   close(): Promise<void>;
 }
@@ -105,6 +107,12 @@ export async function startIdp(options: {
       return key.keyId;
     },
     rotateKeys: () => signWith(newKey(key.number + 1)),
+    changeClient: (id, change) => {
+      settings.clients = settings.clients?.map((one) =>
+        one.client_id === id ? { ...one, ...change } : one,
+      );
+      signWith(key);
+    },
     backchannelErrors,
     close: () => closeServer(server),
   };

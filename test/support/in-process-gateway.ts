@@ -115,7 +115,7 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
     deviceRef: new DeviceRef(ring),
     trustedProxies: parseTrustedProxies('127.0.0.0/8') ?? missing(),
     // No test of these parts is about how often a person may ask.
-    limits: { start: [], callback: [], lateCallback: [], refresh: [] },
+    limits: { start: [], callback: [], lateCallback: [], refresh: [], badLogoutToken: [] },
     confirmCrossSite: true,
     cookies,
     health: new Health(),

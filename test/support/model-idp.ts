@@ -57,6 +57,7 @@ export class ModelIdp {
       id: 'idp',
       callbackPath: '/login/oauth2/code/idp',
       isAddressed: ({ iss }: { iss: string }) => iss === modelIssuer,
+      renewCredentials: () => [],
       newProofKey: () => Promise.resolve({}),
       prepare: () => Promise.resolve(),
       begin: (_: unknown, state: string) =>

@@ -6,15 +6,18 @@ import { certificateAuthority } from './certificates.js';
 
 /** Certificates of one authority in files: a server's, a client's, and how each is told of them. */
 export interface TlsFiles {
-  /** Mutual TLS: a client without a certificate is refused. */
   readonly server: NonNullable<RedisSettings['tls']>;
   /** For a connection of the test's own. */
   readonly client: { readonly ca: string; readonly cert: string; readonly key: string };
-  /** The variables of a service. */
+  /** The variables of a service; with `optional` it has no certificate to show. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-export function tlsFiles(directory: string): TlsFiles {
+/** @param clientCertificate `required`: mutual TLS, a client without a certificate is refused */
+export function tlsFiles(
+  directory: string,
+  clientCertificate: 'required' | 'optional' = 'required',
+): TlsFiles {
   mkdirSync(directory, { recursive: true });
   const put = (name: string, text: string): string => {
     const path = join(directory, `${name}.pem`);
@@ -29,14 +32,18 @@ export function tlsFiles(directory: string): TlsFiles {
       ca,
       cert: put('server-cert', server.cert),
       key: put('server-key', server.key),
-      clientCertificate: 'required',
+      clientCertificate,
     },
     client: { ca: authority.cert, ...client },
     env: {
       REDIS_TLS: 'true',
       REDIS_CA_CERT: ca,
-      REDIS_CLIENT_CERT: put('client-cert', client.cert),
-      REDIS_CLIENT_KEY: put('client-key', client.key),
+      ...(clientCertificate === 'optional'
+        ? {}
+        : {
+            REDIS_CLIENT_CERT: put('client-cert', client.cert),
+            REDIS_CLIENT_KEY: put('client-key', client.key),
+          }),
     },
   };
 }

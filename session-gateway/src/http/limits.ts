@@ -10,6 +10,8 @@ import { onlyValue, queryOf } from './request-facts.js';
 /** That completed nothing: a browser in a loop, or somebody who tries. */
 const callbacksPerLogin = 20;
 const refreshesPerSession = 30;
+/** Of one registration. A provider sends none; whoever makes them up is slowed, and only they are. */
+const badLogoutTokensPerRegistration = 300;
 
 export interface LimitOptions {
   readonly redis: RedisConnection;
@@ -22,6 +24,8 @@ export interface LimitOptions {
   readonly sessionOf: (request: Request) => Promise<SessionHandle | undefined>;
   /** Whether a login under this state has begun and not come back. */
   readonly isPending: (state: string) => Promise<boolean>;
+  /** The registration that this request's logout token names and does not hold for. */
+  readonly misnamedIdp: (request: Request) => string | undefined;
 }
 
 /** What a route is kept to, all replicas together. */
@@ -31,6 +35,8 @@ export interface Limits {
   /** For callbacks that found no login of their browser's. */
   readonly lateCallback: readonly RequestHandler[];
   readonly refresh: readonly RequestHandler[];
+  /** For logout tokens that do not hold. */
+  readonly badLogoutToken: readonly RequestHandler[];
 }
 
 /**
@@ -51,6 +57,9 @@ export function limits(options: LimitOptions): Limits {
       limit(rateLimitPrefixes.transaction, callbacksPerLogin, transactionKey(isPending)),
     ],
     refresh: [limit(rateLimitPrefixes.refresh, refreshesPerSession, sessionOf)],
+    badLogoutToken: [
+      limit(rateLimitPrefixes.logoutToken, badLogoutTokensPerRegistration, options.misnamedIdp),
+    ],
   };
 }
 

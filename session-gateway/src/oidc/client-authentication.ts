@@ -1,11 +1,30 @@
 import * as client from 'openid-client';
-import type { IdpRegistration } from './idp-registration.js';
+import type { Credentials, IdpRegistration } from './idp-registration.js';
 import { signingCryptoKey } from './signing-key.js';
 
-type Registered = Pick<IdpRegistration, 'clientAuthentication' | 'clientSecret' | 'signingKey'>;
+type Registered = Pick<IdpRegistration, 'clientAuthentication'> & Credentials;
 
-/** How this registration authenticates at the token, PAR and revocation endpoints (OIDC Core 1.0 §9). */
-export async function clientAuthentication({
+/**
+ * How this registration authenticates at the token, PAR and revocation endpoints (OIDC Core 1.0 §9),
+ * with the credentials it has at the time of each call.
+ */
+export function clientAuthentication(registration: Registered): client.ClientAuth {
+  let auth: Promise<client.ClientAuth> | undefined;
+  let madeOf: readonly unknown[] = [];
+  const prove = async (...call: Parameters<client.ClientAuth>): Promise<void> => {
+    const { clientSecret, signingKey } = registration;
+    if (auth === undefined || madeOf[0] !== clientSecret || madeOf[1] !== signingKey) {
+      auth = authenticationWith(registration);
+      madeOf = [clientSecret, signingKey];
+    }
+    const inForce: (...call: Parameters<client.ClientAuth>) => unknown = await auth;
+    await inForce(...call);
+  };
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- openid-client awaits it, as its own private_key_jwt needs
+  return prove;
+}
+
+async function authenticationWith({
   clientAuthentication: method,
   clientSecret,
   signingKey,

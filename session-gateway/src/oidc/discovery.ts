@@ -33,7 +33,7 @@ export async function discover(
       registration.idTokenAlgorithm === undefined
         ? undefined
         : { id_token_signed_response_alg: registration.idTokenAlgorithm },
-      await clientAuthentication(registration),
+      clientAuthentication(registration),
       {
         timeout,
         [client.customFetch]: watched(fetch, exchange),

@@ -6,7 +6,7 @@ import type { CompletedLogin } from './completed-login.js';
 import { endSessionUrl } from './end-session-url.js';
 import type { GrantContext } from './granted-tokens.js';
 import { asIdentityProviderError } from './identity-provider-error.js';
-import type { IdpRegistration } from './idp-registration.js';
+import type { Credentials, IdpRegistration } from './idp-registration.js';
 import { redeemCode } from './login-grant.js';
 import { verifyLogoutToken, type ClaimedAddress, type LogoutToken } from './logout-token.js';
 import { newProofKey, type ProofKey } from './proof-key.js';
@@ -44,6 +44,16 @@ export class IdentityProvider {
   isAddressed({ iss, aud }: ClaimedAddress): boolean {
     const { issuer, clientId } = this.#registration;
     return iss.replace(/\/$/, '') === issuer.replace(/\/$/, '') && aud.includes(clientId);
+  }
+
+  /**
+   * Proves itself with these from the next call on, also in calls of a login under way.
+   * @returns why not: what the provider's metadata says against them
+   */
+  renewCredentials(next: Credentials): readonly string[] {
+    const objections = this.#metadata.objections({ ...this.#registration, ...next });
+    if (objections.length === 0) Object.assign(this.#registration, next);
+    return objections;
   }
 
   /** Has the metadata at hand, and the keys if they can be had. @throws IdentityProviderError */

@@ -37,7 +37,10 @@ export type CallbackPath = (typeof callbackPaths)[number];
 export const tokenRevocationRules = ['always', 'logout', 'never'] as const;
 export type TokenRevocationRule = (typeof tokenRevocationRules)[number];
 
-/** What the gateway needs to know of one identity provider. */
+/**
+ * What the gateway needs to know of one identity provider. Nobody keeps a copy of its {@link Credentials}:
+ * they are looked at whenever they are used.
+ */
 export interface IdpRegistration {
   /** The `{idp}` of the routes. */
   readonly id: string;
@@ -76,6 +79,21 @@ export interface IdpRegistration {
   readonly userInfoOnRefresh: boolean;
   /** Left out: claims grant nothing. */
   readonly claims?: ClaimRules;
+}
+
+/** What proves us at the provider. Where it comes from files it may be replaced while we run. */
+export type Credentials = Pick<IdpRegistration, 'clientSecret' | 'signingKey'>;
+
+export function sameCredentials(one: Credentials, other: Credentials): boolean {
+  return (
+    one.clientSecret === other.clientSecret && sameSigningKey(one.signingKey, other.signingKey)
+  );
+}
+
+function sameSigningKey(one: SigningKey | undefined, other: SigningKey | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  const { key, algorithm, keyId } = one;
+  return algorithm === other.algorithm && keyId === other.keyId && key.equals(other.key);
 }
 
 export function isSymmetric(algorithm: string | undefined): boolean {

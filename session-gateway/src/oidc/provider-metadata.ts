@@ -7,7 +7,7 @@ import type { IdpFetch } from './idp-fetch.js';
 import type { IdpRegistration } from './idp-registration.js';
 import { KeySet } from './key-set.js';
 import { verificationFor, type Verification } from './signature.js';
-import { acceptedAlgorithms } from './suitability.js';
+import { acceptedAlgorithms, misfits } from './suitability.js';
 import { verifiedUserInfo } from './signed-user-info.js';
 
 /** How long after a failure the next caller is told the same instead of trying again, ms. */
@@ -58,6 +58,12 @@ export class ProviderMetadata {
       throw this.#failure.error;
     }
     return this.#read();
+  }
+
+  /** What the document in use says against the registration being so. */
+  objections(registration: IdpRegistration): readonly string[] {
+    if (this.#current === undefined) return [];
+    return misfits(registration, this.#current.metadata).map(({ sentence }) => sentence);
   }
 
   /** Reads now, and from now on by the timer. @throws IdentityProviderError of the first read */

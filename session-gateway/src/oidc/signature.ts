@@ -14,7 +14,7 @@ export interface Verification {
  * key cannot be taken for a shared secret.
  */
 export function verificationFor(
-  { idTokenAlgorithm, clientSecret }: IdpRegistration,
+  registration: Pick<IdpRegistration, 'idTokenAlgorithm' | 'clientSecret'>,
   algorithms: readonly string[],
   keys: KeySet | undefined,
 ): Verification {
@@ -22,9 +22,9 @@ export function verificationFor(
     if (keys === undefined) throw new IdentityProviderError('idp_unsuitable', 'no_jwks');
     return keys.keyOf(header, token);
   };
-  if (!isSymmetric(idTokenAlgorithm)) return { keyOf: published, algorithms };
-  const secret = new TextEncoder().encode(clientSecret);
-  return { keyOf: () => secret, algorithms };
+  if (!isSymmetric(registration.idTokenAlgorithm)) return { keyOf: published, algorithms };
+  const secret = () => new TextEncoder().encode(registration.clientSecret);
+  return { keyOf: secret, algorithms };
 }
 
 /**

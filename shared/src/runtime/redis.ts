@@ -2,6 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from './logger.js';
 import type { RedisConfig } from './redis-config.js';
 import { MajorityConnector } from './sentinel-connector.js';
+import { tlsAdvice } from './tls-advice.js';
 
 export type RedisConnection = Redis | Cluster;
 
@@ -201,7 +202,8 @@ function logLinkState(redis: RedisConnection, logger: Logger): void {
     up = true;
   });
   redis.on('error', (error: Error) => {
-    if (up !== false) logger.warn({ reason: error.message }, 'redis: unreachable, retrying');
+    if (up !== false)
+      logger.warn({ reason: reasonOf(redis, error) }, 'redis: unreachable, retrying');
     up = false;
   });
   redis.on('close', () => {
@@ -219,11 +221,16 @@ export function beginConnecting(redis: RedisConnection): void {
 
 /** Connects, trying for at most `patience` ms. @throws Error with the last reason. */
 export async function connectOrFail(redis: RedisConnection, patience: number): Promise<void> {
-  let lastReason = 'no answer';
-  const remember = (error: Error): void => void (lastReason = error.message);
+  const noAnswer = 'no answer';
+  let lastReason = noAnswer;
+  const remember = (error: Error): void => void (lastReason = reasonOf(redis, error));
   redis.on('error', remember);
+  // Of no use where an `error` has said more: it says that the connection is closed.
+  const unlessKnown = (error: Error): void => {
+    if (lastReason === noAnswer) remember(error);
+  };
   // With all sentinels away `connect` tries for ever; the patience is this function's.
-  await Promise.race([redis.connect().catch(remember), pause(retryInterval)]);
+  await Promise.race([redis.connect().catch(unlessKnown), pause(retryInterval)]);
   for (let waited = 0; waited < patience; waited += retryInterval) {
     try {
       await redis.ping();
@@ -236,6 +243,14 @@ export async function connectOrFail(redis: RedisConnection, patience: number): P
   }
   redis.disconnect();
   throw new Error(`Redis gave no answer for ${patience / 1000} s: ${lastReason}`);
+}
+
+/** What happened and, where TLS is why, what to do. */
+function reasonOf(redis: RedisConnection, error: Error): string {
+  const usesTls =
+    (redis instanceof Cluster ? redis.options.redisOptions?.tls : redis.options.tls) !== undefined;
+  const advice = usesTls ? tlsAdvice(error) : '';
+  return advice === '' ? error.message : `${error.message}. ${advice}`;
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -39,7 +39,11 @@ function onStandalone(options: () => TestRedisOptions): void {
 describe('the services on one Redis', () => {
   describe('with the shipped users', () => onStandalone(() => ({})));
   describe('of version 6.2', () => onStandalone(() => ({ version: '6.2' })));
-  (redisHasTls ? describe : describe.skip)('over mutual TLS', () => {
+  const overTls = redisHasTls ? describe : describe.skip;
+  overTls('over mutual TLS', () => {
     onStandalone(() => ({ tls: tlsFiles(join(directory, 'tls')) }));
+  });
+  overTls('over TLS, without a client certificate', () => {
+    onStandalone(() => ({ tls: tlsFiles(join(directory, 'one-sided'), 'optional') }));
   });
 });
