@@ -5,7 +5,10 @@ import type { GatewayVariables } from './config-schema.js';
  * Of registrations that the variables and the file make. Not judged while a single value is wrong:
  * that one is told first, and what follows from it would mislead.
  */
-export function idpProblems(part: Partial<GatewayVariables>, names: readonly string[]): readonly string[] {
+export function idpProblems(
+  part: Partial<GatewayVariables>,
+  names: readonly string[],
+): readonly string[] {
   const needed = names.filter((name) => /^(?:IDP_|PUBLIC_ORIGIN$|DEV_INSECURE$)/.test(name));
   if (!needed.every((name) => Object.hasOwn(part, name))) return [];
   const value = part as GatewayVariables;

@@ -48,4 +48,3 @@ export const rules = {
     'REDIS_EXT_AUTHZ_PASSWORD',
   ],
 };
-
