@@ -44,7 +44,8 @@ describeOnRedis(
       const handles = await plantSessions(admin, owner, count, 1);
       const before = await admin.dbsize();
       const answer = revoke(doomed).catch(() => 'cut off');
-      await until(async () => (await admin.dbsize()) < before - 2000);
+      // At the first that is gone: the rest is done within a moment.
+      await until(async () => (await admin.dbsize()) < before);
       await doomed.gateway.kill();
 
       expect(await answer).toBe('cut off');

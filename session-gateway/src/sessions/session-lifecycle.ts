@@ -116,8 +116,8 @@ export class SessionLifecycle {
     try {
       await enter();
       stored = await orUnavailable(store.create(handle, session, lifetimes));
-      // One journey to Redis for both: a size that still counts what is replaced only looks once more.
-      const [size] = await Promise.all([this.#sizeOf(session), enter()]);
+      await enter();
+      const size = await this.#sizeOf(session);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
       for (const old of new Set(replaced)) await this.#ending.end(old, 'replaced', profile);
@@ -128,8 +128,8 @@ export class SessionLifecycle {
       await index.leave(owners, [handle]).catch(() => undefined);
       throw error;
     }
-    // Waited for by nobody: a note that is lost is made again when the session is used.
-    noteInUse?.(handle, stored).catch(() => undefined);
+    // A note that is lost is made again when the session is used.
+    await noteInUse?.(handle, stored).catch(() => undefined);
     return { id, handle };
   }
 

@@ -85,16 +85,11 @@ export class SessionRefresh {
     // Before the token is spent: what it brings must be stored at once, not wait for this.
     const grants = await permissions.fetch(handle, session);
 
-    // One journey to Redis for both. A mark on a token that is then not sent goes with the lock.
-    const [stands, isMarked] = await Promise.all([
-      sessions.stands(session),
-      orUnavailable(lock.markInFlight()),
-    ]);
-    if (!stands) {
+    if (!(await sessions.stands(session))) {
       await sessions.drop(handle);
       return { outcome: 'gone' };
     }
-    if (!isMarked) return this.#resultOfOther(handle, session);
+    if (!(await orUnavailable(lock.markInFlight()))) return this.#resultOfOther(handle, session);
     events.tokenSent(lock.isRetry);
     let answer: RefreshedTokens;
     try {

@@ -24,7 +24,7 @@ describe.each(redisVersions)('a replica in the place of %s', (_name, options) =>
       const nobody = newSessionId();
       expect(await rig.admin.hgetall(keyOf(nobody))).toEqual({});
       await rig.turn(nobody, 503, []);
-      await until(async () => (await notPrimary(rig)) > 0);
+      await until(async () => (await refused(rig)) > 0);
       expect(await rig.statuses(nobody)).toEqual([503, 503]);
       expect(await rig.isReady()).toBe(false);
       expect(await rig.metric('extauthz_cache_trusted')).toBe(0);
@@ -51,7 +51,7 @@ describe.each(redisVersions)('a replica in the place of %s', (_name, options) =>
       await rig.turn(unseen, 503, []);
       await rig.turn(newSessionId(), 503, []);
       expect(await rig.metric('extauthz_cache_sessions')).toBe(0);
-      expect(await notPrimary(rig)).toBeGreaterThan(0);
+      expect(await refused(rig)).toBeGreaterThan(0);
       await until(async () => !(await rig.isReady()));
       // The link's own connection never broke: only the role had changed.
       expect(rig.links()).toHaveLength(1);
@@ -63,5 +63,8 @@ describe.each(redisVersions)('a replica in the place of %s', (_name, options) =>
   });
 });
 
-const notPrimary = (rig: FailureRig): Promise<number> =>
-  rig.metric('extauthz_redis_errors_total{reason="NOTPRIMARY"}');
+/** Its answer was not believed, or the connection to it has been given up already. */
+async function refused(rig: FailureRig): Promise<number> {
+  const count = (reason: string) => rig.metric(`extauthz_redis_errors_total{reason="${reason}"}`);
+  return (await count('NOTPRIMARY')) + (await count('CONNECTION'));
+}
