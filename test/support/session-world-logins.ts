@@ -60,12 +60,14 @@ export class Logins {
   async exchange(person: string, seconds: number, replica: number): Promise<void> {
     const { oracle, parts } = this.#scene;
     const { store, index, revocations, pushes, sessions, upkeep } = this.#scene.gateway(replica);
-    const began = oracle.next();
     const id = newSessionId();
     const handle = handleOf(id);
     const expires = this.#scene.now() + seconds;
+    let began: number;
     try {
       const seq = await revocations.sequence();
+      // As a login's: once it has its number. A revocation that crossed the question may be older.
+      began = oracle.next();
       const session: NewSession = {
         profile: { sub: person, iss: modelIssuer, idp: 'idp' },
         grants: await this.#grantsOf(person),
