@@ -1,4 +1,4 @@
-import { Server, status, type handleUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
+import { Server, status, type ServiceDefinition } from '@grpc/grpc-js';
 import type { Health, Unit } from '@sallyport/shared/runtime';
 import type { Admit } from '../admission.js';
 import { credentialChanges, denialOf, extraHeaders, type AnswerSettings } from '../answer.js';
@@ -11,6 +11,7 @@ import { encodeAllow, encodeDenial } from './codec/check-response.js';
 import { connections, type ConnectionLimits } from './connections.js';
 import { addHealthService } from './health-service.js';
 import { addReflectionService } from './reflection.js';
+import { takeUnaryCalls, type UnaryHandler } from './unary-calls.js';
 
 export interface GrpcCheckServer extends Unit {
   readonly port: number;
@@ -32,15 +33,18 @@ const defaultLimits: ConnectionLimits = { connections: 16_384, opening: 10_000 }
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
 const maxMessageBytes = 65_536;
+/** From a call's headers to its whole message, ms (TRUST T27). */
+const messagePatience = 10_000;
 
 /** Longer than any check takes, ms. */
 const drainGrace = 2_000;
 
 const raw = (bytes: Buffer): Buffer => bytes;
+const checkPath = `/${serviceName}/Check`;
 /** The bytes go to our own codec as they are. */
 const authorization: ServiceDefinition = {
   Check: {
-    path: `/${serviceName}/Check`,
+    path: checkPath,
     requestStream: false,
     responseStream: false,
     requestSerialize: raw,
@@ -63,10 +67,19 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     // MB per connection; grpc-js's own default is no limit at all (TRUST T27).
     'grpc-node.max_session_memory': 64,
   });
-  server.addService(authorization, { Check: checkHandler(options) });
+  const check = checkHandler(options);
+  server.addService(authorization, {
+    Check: ({ request }: { request: Buffer }, callback: Parameters<UnaryHandler>[1]) =>
+      check(request, callback),
+  });
   const health = addHealthService(server, options.health, [serviceName]);
   if (options.reflection) addReflectionService(server, [serviceName]);
   const open = connections(server, options.certificates, limits);
+  const calls = takeUnaryCalls(
+    server,
+    { path: checkPath, maxMessage: maxMessageBytes, patience: messagePatience },
+    check,
+  );
   let port = options.port;
 
   return {
@@ -80,14 +93,15 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     stop: async () => {
       health.stop();
       await open.drain(drainGrace);
+      calls.stop();
     },
   };
 }
 
-/** grpc-js lets what a handler throws end the process: nothing may leave this function. */
-function checkHandler(options: GrpcCheckOptions): handleUnaryCall<Buffer, Buffer> {
+/** What a handler throws would end the process: nothing may leave this function. */
+function checkHandler(options: GrpcCheckOptions): UnaryHandler {
   const { admit, events, answers } = options;
-  return (call, callback) => {
+  return (message, callback) => {
     const arrived = performance.now();
     const failed = (error: unknown): void => {
       // No verdict: Envoy's status_on_error answers the client.
@@ -95,7 +109,7 @@ function checkHandler(options: GrpcCheckOptions): handleUnaryCall<Buffer, Buffer
       callback({ code: status.UNAVAILABLE, details: 'the check failed' });
     };
     try {
-      const facts = decodeCheckRequest(call.request, answers.cookieName);
+      const facts = decodeCheckRequest(message, answers.cookieName);
       if (typeof facts === 'string') {
         callback({ code: status.INVALID_ARGUMENT, details: facts });
         return;
