@@ -112,12 +112,13 @@ export class SessionLifecycle {
     const enter = async () => {
       if (!(await orUnavailable(index.enter(owners, handle, seq)))) throw new LoginRevokedError();
     };
-    let stored: StoredSession;
     try {
       await enter();
-      stored = await orUnavailable(store.create(handle, session, lifetimes));
-      await enter();
-      const size = await this.#sizeOf(session);
+      const stored = await orUnavailable(store.create(handle, session, lifetimes));
+      // What does not need each other's answer, in one journey. A note that is lost is made again
+      // when the session is used.
+      const noted = noteInUse?.(handle, stored).catch(() => undefined);
+      const [, size] = await Promise.all([enter(), this.#sizeOf(session), noted]);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
       for (const old of new Set(replaced)) await this.#ending.end(old, 'replaced', profile);
@@ -128,8 +129,6 @@ export class SessionLifecycle {
       await index.leave(owners, [handle]).catch(() => undefined);
       throw error;
     }
-    // A note that is lost is made again when the session is used.
-    await noteInUse?.(handle, stored).catch(() => undefined);
     return { id, handle };
   }
 
