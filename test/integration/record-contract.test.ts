@@ -13,7 +13,7 @@ import {
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import { runCommand, settingsOf } from '../support/command.js';
 import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
-import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
+import { gatewayBinary, startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { describeOnRedis, users } from '../support/redis.js';
 import { runBinary } from '../support/run-binary.js';
 import { until } from '../support/until.js';
@@ -117,7 +117,7 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
   it('a gateway refuses to start beside one that writes other keys, and changes nothing', async () => {
     stack = await gateway();
     const env = settingsOf(stack, place());
-    const { code, out } = await runCommand({
+    const { code, out } = await runBinary(gatewayBinary, {
       ...{ ...env, GATEWAY_PORT: '0', GATEWAY_MANAGEMENT_PORT: '0' },
       SESSION_KEY_FORM: 'raw',
     });
@@ -150,8 +150,10 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
     service = await start();
     expect(service.log()).toContain('No session-gateway has said in this Redis');
     await plant(raw);
-    await until(async () => (await readiness()) === 503);
-    expect(service.log()).toContain('SESSION_KEY_FORM is raw there and hashed here');
+    await until(
+      () => service?.log().includes('SESSION_KEY_FORM is raw there and hashed here') === true,
+    );
+    expect(await readiness()).toBe(503);
     // One that fits runs as well: there are sessions to answer for.
     await plant(ours);
     await until(async () => (await readiness()) === 200);
