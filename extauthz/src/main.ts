@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { systemClock } from '@sallyport/shared';
+import { contractOf, systemClock } from '@sallyport/shared';
 import {
   beginConnecting,
   closeRedis,
@@ -20,6 +20,7 @@ import type { AnswerSettings } from './answer.js';
 import { authorizer } from './authorizer.js';
 import { readCertificate } from './certificates.js';
 import { currentRedisConfig, loadConfig, type Config } from './config.js';
+import { contractWatch } from './contract-watch.js';
 import { createEvents } from './events.js';
 import { listeners } from './listeners.js';
 import { openPolicy } from './policy-start.js';
@@ -89,6 +90,8 @@ function assemble(
     ...activityMetrics(registry),
   });
   health.add('redis', sessions.isReady);
+  const contract = contractWatch(redis, contractOf(config), logger);
+  health.add('record contract', contract.isReady);
   const policy = withPolicy(events.policy);
   const authorize = authorizer({
     reader: sessions.reader,
@@ -100,6 +103,7 @@ function assemble(
   const units: Unit[] = [
     ...sessions.units,
     redisLink(redis),
+    contract,
     clock,
     inUse,
     policy,

@@ -1,4 +1,4 @@
-import { systemClock } from '@sallyport/shared';
+import { contractOf, systemClock } from '@sallyport/shared';
 import {
   createRedis,
   Health,
@@ -44,6 +44,7 @@ import { SessionLifecycle } from './sessions/session-lifecycle.js';
 import { SessionRef } from './sessions/session-ref.js';
 import { SessionUse } from './sessions/session-use.js';
 import { endOfSession, watchedSealKeys } from './running-parts.js';
+import { statedContract } from './stated-contract.js';
 import { upkeepParts } from './upkeep-parts.js';
 
 /** Every part of the gateway, wired; the units in the order in which they start. */
@@ -187,6 +188,7 @@ export function assemble(
       }),
     }),
     redisLink(redis, config, logger, link),
+    statedContract(redis, contractOf(config), logger),
     keys,
     spent,
     revocationWorker({

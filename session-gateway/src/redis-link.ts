@@ -1,3 +1,4 @@
+import { contractOf } from '@sallyport/shared';
 import {
   closeRedis,
   connectOrFail,
@@ -11,6 +12,7 @@ import { redisFitness, type RedisFitness } from './redis-fitness.js';
 import { missingPermissions } from './redis-permissions.js';
 import { AcknowledgedLink } from './sessions/acknowledged-link.js';
 import { PlainLink, type WriteLink } from './sessions/write-link.js';
+import { contractsOfOthers, disagreements } from './stated-contract.js';
 
 /**
  * Stops after the listener. A gateway without Redis could only say no, and on a Redis that loses
@@ -32,7 +34,7 @@ export function redisLink(
       });
       const { problems, warnings } = await fitnessUnlessRefused(redis, missing);
       for (const warning of warnings) logger.warn(warning);
-      const all = [...missing, ...problems];
+      const all = [...missing, ...problems, ...(await disagreementsIfKnown(redis, config))];
       if (all.length > 0) throw new Error(all.join(' '));
     },
     stop: async () => {
@@ -40,6 +42,15 @@ export function redisLink(
       await closeRedis(redis);
     },
   };
+}
+
+/** Said with all else; who must not start is decided when the contract is stated. */
+async function disagreementsIfKnown(redis: RedisConnection, config: Config): Promise<string[]> {
+  try {
+    return disagreements(contractOf(config), await contractsOfOthers(redis));
+  } catch {
+    return [];
+  }
 }
 
 /** Without INFO nothing can be judged; that it is missing has been said. */

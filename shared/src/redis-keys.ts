@@ -86,6 +86,9 @@ export function endedSessionKey(handle: SessionHandle): string {
   return `gateway:ended:${handle}`;
 }
 
+/** What running gateways say of the sessions they write, see `record-contract.ts`. Read by extauthz, too. */
+export const contractKey = 'gateway:contract';
+
 /** Exists only within the script that tries what the gateway's Redis user may do. */
 export function gatewayProbeKey(tag: string): string {
   return `gateway:probe:{${tag}}`;

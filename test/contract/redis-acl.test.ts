@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { contractKey } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import { Redis } from 'ioredis';
 import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
@@ -60,6 +61,11 @@ const readerAttacks: readonly (readonly [string, ...string[]])[] = [
   ['SUBSCRIBE', 'other'],
   ['PSUBSCRIBE', '*'],
   ['PUBLISH', '__redis__:invalidate', 'x'],
+  ['HSET', contractKey, 'a', 'b'],
+  ['DEL', contractKey],
+  ['EXPIRE', contractKey, '1'],
+  ['XADD', contractKey, '*', 'a', 'b'],
+  ['HGETALL', `${contractKey}2`],
   ['HGETALL', gateway],
   ['HMGET', gateway, 'tokens'],
   ['HGETALL', 'other'],
@@ -98,6 +104,7 @@ function suite(redis: () => TestRedis): void {
     expect(await reader.hmget(session, 'user_id')).toEqual(['canary']);
     expect(await reader.hgetall(session)).toEqual({ user_id: 'canary' });
     expect(await reader.pttl(session)).toBe(-1);
+    expect(await reader.hgetall(contractKey)).toEqual({});
     expect(await reader.ping()).toBe('PONG');
     expect(await reader.info('server')).toContain('redis_version');
     expect(await reader.call('ROLE')).toContain('master');

@@ -54,6 +54,7 @@ describeOnRedis(
         expect.stringMatching(/^(?:ok|warning) \| Redis settings \| /),
         'ok | Redis permissions | the user may run every command that is needed',
         expect.stringMatching(/^ok \| Redis clock \| \d+ ms (?:ahead of|behind) this machine$/),
+        expect.stringMatching(/^ok \| record contract \| /),
         'ok | sessions | 2 live, revocations under way: 0',
         'ok | session records | all of 2 looked at can be read and opened',
         'ok | provider idp | its discovery document was read and fits the registration',

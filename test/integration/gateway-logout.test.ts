@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { refreshDueKey, revokeSeqKey } from '@sallyport/shared';
+import { contractKey, refreshDueKey, revokeSeqKey } from '@sallyport/shared';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { dump } from '../support/redis-dump.js';
@@ -24,7 +24,7 @@ describeOnRedis(
       for (const admin of redis().admins) await admin.flushall();
     });
     // There with or without a session. Of a session nothing may be left, index entries included.
-    const standing = new Set([revokeSeqKey, refreshDueKey, 'extauthz:activity']);
+    const standing = new Set([revokeSeqKey, refreshDueKey, contractKey, 'extauthz:activity']);
     const live = async () => (await dump(redis())).filter(({ key }) => !standing.has(key));
     const records = async (): Promise<number> => (await live()).length;
 

@@ -1,24 +1,13 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { startFakeRedis } from '../support/fake-redis.js';
 import { gatewayBinary, sealKeys } from '../support/gateway.js';
+import { runBinary as run } from '../support/run-binary.js';
 
 const root = join(import.meta.dirname, '../..');
 const extauthzBinary = join(root, 'extauthz/dist/main.js');
-
-/** A built binary with this environment and no other, until it ends. */
-function run(binary: string, env: Record<string, string>, ...args: string[]) {
-  return new Promise<{ code: number | null; out: string }>((resolve) => {
-    const child = spawn(process.execPath, [binary, ...args], { env });
-    let out = '';
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.once('close', (code) => resolve({ code, out }));
-  });
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-refusals-'));
 afterAll(() => rmSync(folder, { recursive: true }));

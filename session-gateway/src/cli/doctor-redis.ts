@@ -1,4 +1,4 @@
-import type { Clock } from '@sallyport/shared';
+import { contractOf, type Clock } from '@sallyport/shared';
 import {
   closeRedis,
   connectOrFail,
@@ -9,13 +9,17 @@ import {
 import type { Config } from '../config.js';
 import { isWritablePrimary, redisFitness } from '../redis-fitness.js';
 import { missingPermissions } from '../redis-permissions.js';
+import { contractsOfOthers, disagreements } from '../stated-contract.js';
 import { failed, looked, ok, warning, type Finding } from './finding.js';
 import { sessionFindings } from './doctor-sessions.js';
 
 const patience = 3000;
 /** More than the network explains; ID tokens and logout tokens are given 30 s. */
 const clockLimit = 5000;
-const others = ['Redis role', 'Redis settings', 'Redis permissions', 'Redis clock', 'sessions'];
+const others = [
+  ...['Redis role', 'Redis settings', 'Redis permissions', 'Redis clock'],
+  ...['record contract', 'sessions'],
+];
 
 /** Whether Redis is there and fit for sessions, and what stands in it. */
 export async function redisFindings(
@@ -36,6 +40,7 @@ export async function redisFindings(
       looked('Redis settings', asked('INFO'), () => settings(redis)),
       looked('Redis permissions', asked('EVALSHA'), () => permissions(redis, config)),
       looked('Redis clock', asked('TIME'), () => clockDifference(redis, clock)),
+      looked('record contract', asked('HGETALL'), () => contract(redis, config)),
       sessionFindings(redis, config),
     ];
     return [ok('Redis', `answers (${config.redis.mode})`), ...(await Promise.all(looks)).flat()];
@@ -91,6 +96,19 @@ async function clockDifference(redis: RedisConnection, clock: Clock): Promise<Fi
   return Math.abs(difference) <= clockLimit
     ? ok(about, size)
     : failed(about, size, 'Set the clocks of both machines by NTP.');
+}
+
+/** Whether the gateways that are running write sessions as these settings would. */
+async function contract(redis: RedisConnection, config: Config): Promise<Finding[]> {
+  const about = 'record contract';
+  const texts = await contractsOfOthers(redis);
+  const problems = disagreements(contractOf(config), texts);
+  if (problems.length > 0) return problems.map((text) => failed(about, ...sentences(text)));
+  return [
+    texts.length === 0
+      ? ok(about, 'no gateway is running that says how it writes sessions')
+      : ok(about, 'running gateways write sessions as these settings say'),
+  ];
 }
 
 /** What is wrong, and what to do: the last sentence. */
