@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { SecureContext } from 'node:tls';
 
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
@@ -14,6 +15,8 @@ export interface OutboundCall {
   readonly signal?: AbortSignal;
   /** Of the whole call, ms: `TimeoutError`. */
   readonly timeout?: number;
+  /** Our certificate and key; https only. */
+  readonly certificate?: SecureContext;
 }
 
 export interface OutboundAnswer {
@@ -35,6 +38,29 @@ const agents = {
 };
 
 /**
+ * Connections are kept for each certificate apart: on a shared one a call would be made under
+ * another's name. The pool's own key does not know the certificate of a SecureContext, so each has a
+ * pool. No TLS session is resumed in them: every connection proves the key that is in force now, and
+ * the identity of a certificate that was replaced is not carried on by its ticket.
+ */
+const agentsOf = new WeakMap<SecureContext, HttpsAgent>();
+
+function agentFor(certificate: SecureContext | undefined): HttpsAgent {
+  if (certificate === undefined) return agents.https;
+  let agent = agentsOf.get(certificate);
+  if (agent === undefined) {
+    agent = new HttpsAgent({
+      keepAlive: true,
+      timeout: idleTimeout,
+      maxCachedSessions: 0,
+      secureContext: certificate,
+    });
+    agentsOf.set(certificate, agent);
+  }
+  return agent;
+}
+
+/**
  * One call to the provider or the permission service, its whole answer, no redirect followed. On
  * node:http: the built-in fetch, with its web streams, takes three to four times the CPU, and a
  * login calls three times (docs/performance.md).
@@ -48,12 +74,13 @@ export function outboundCall(
   const target = new URL(url);
   const isTls = target.protocol === 'https:';
   if (!isTls && target.protocol !== 'http:') throw new TypeError('neither http nor https');
-  const { method = 'GET', headers, body, signal, timeout } = call;
+  const { method = 'GET', headers, body, signal, timeout, certificate } = call;
+  if (!isTls && certificate !== undefined) throw new TypeError('a certificate needs https');
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) throw signal.reason;
     const outgoing = (isTls ? httpsRequest : httpRequest)(target, {
       method,
-      agent: isTls ? agents.https : agents.http,
+      agent: isTls ? agentFor(certificate) : agents.http,
       ...(headers === undefined ? {} : { headers }),
     });
     const giveUp = (reason: Error): void => {
