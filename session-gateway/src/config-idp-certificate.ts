@@ -1,13 +1,22 @@
-import type { RegistrationDraft } from './config-idp-draft.js';
 import { parseClientCertificate, type ClientCertificate } from './oidc/client-certificate.js';
 import { isTlsAuthentication, type IdpRegistration } from './oidc/idp-registration.js';
+
+/** What of a draft of a registration is about it. */
+interface Draft {
+  readonly values: Pick<IdpRegistration, 'clientAuthentication' | 'issuer'>;
+  readonly certificate?: string;
+  readonly certificateKey?: string;
+  readonly names: Readonly<
+    Record<'clientAuthentication' | 'issuer' | 'certificate' | 'certificateKey', string>
+  >;
+}
 
 /** The certificate of a draft that has both halves. @returns it, or why there is none */
 export function clientCertificateOf({
   certificate,
   certificateKey,
   names,
-}: RegistrationDraft): ClientCertificate | string | undefined {
+}: Draft): ClientCertificate | string | undefined {
   if (certificate === undefined || certificateKey === undefined) return undefined;
   const parsed = parseClientCertificate(certificate, certificateKey);
   if ('keyProblem' in parsed) return `${names.certificateKey}: ${parsed.keyProblem}`;
@@ -17,7 +26,7 @@ export function clientCertificateOf({
 }
 
 /** TLS client authentication against the rest of the registration. */
-export function certificateContradictions(draft: RegistrationDraft): string[] {
+export function certificateContradictions(draft: Draft): string[] {
   const { values, certificate, certificateKey, names } = draft;
   const method = values.clientAuthentication;
   const halves = [
