@@ -17,7 +17,7 @@ export const clearMarker = '__clear=1';
 const returnLifetimeSeconds = 600;
 /** As long as the gateway accepts a return URL. */
 const maxReturnUrl = 2048;
-/** Below the 4096 bytes that browsers keep of one cookie. */
+/** Encoded. With name and attributes it stays below the 4096 bytes that browsers keep of a cookie. */
 const maxReturnCookie = 3800;
 
 /**
@@ -61,19 +61,29 @@ function loginOrBounce(facts: RequestFacts, login: LoginSettings): Denial | unde
   return { status: 401, headers: pageHeaders(401), body: bouncePage(again.href) };
 }
 
+/**
+ * The way back goes into the address and into a cookie, each with its own limit: whole, or without its
+ * query, or as the front page, and never half a URL. There always is a cookie: one of an earlier page
+ * that stayed would lead there.
+ */
 function loginRedirect(url: URL, { loginUrl, publicOrigin }: LoginSettings): Denial {
-  const short = url.href.length <= maxReturnUrl ? url.href : `${url.origin}${url.pathname}`;
-  const returnUrl = encodeURIComponent(short.length <= maxReturnUrl ? short : `${publicOrigin}/`);
+  const frontPage = `${publicOrigin}/`;
+  const ways = [url.href, `${url.origin}${url.pathname}`].filter(
+    ({ length }) => length <= maxReturnUrl,
+  );
+  const encoded = [...ways, frontPage].map(encodeURIComponent);
+  const saved = encoded.find(({ length }) => length <= maxReturnCookie) ?? '';
+  const attributes = { sameSite: 'Lax', maxAgeSeconds: returnLifetimeSeconds } as const;
   const separator = loginUrl.includes('?') ? '&' : '?';
-  const headers: [string, string][] = [
-    ['location', `${loginUrl}${separator}returnUrl=${returnUrl}`],
-    ['cache-control', 'no-store'],
-  ];
-  if (returnUrl.length <= maxReturnCookie) {
-    const attributes = { sameSite: 'Lax', maxAgeSeconds: returnLifetimeSeconds } as const;
-    headers.push(['set-cookie', setCookie(returnCookieName, returnUrl, attributes)]);
-  }
-  return { status: 302, headers, body: '' };
+  return {
+    status: 302,
+    headers: [
+      ['location', `${loginUrl}${separator}returnUrl=${encoded[0] ?? ''}`],
+      ['cache-control', 'no-store'],
+      ['set-cookie', setCookie(returnCookieName, saved, attributes)],
+    ],
+    body: '',
+  };
 }
 
 /**

@@ -1,11 +1,17 @@
+import { certificateContradictions, clientCertificateOf } from './config-idp-certificate.js';
 import type { GatewayVariables } from './config-schema.js';
-import { isSymmetric, type IdpRegistration } from './oidc/idp-registration.js';
+import {
+  isSymmetric,
+  isTlsAuthentication,
+  type Credentials,
+  type IdpRegistration,
+} from './oidc/idp-registration.js';
 import { profileOf, type ProfileName } from './oidc/provider-profiles.js';
 import { parseSigningKey, type SigningKey } from './oidc/signing-key.js';
 
 /** A registration before its parts have been held against each other. */
 export interface RegistrationDraft {
-  readonly values: Omit<IdpRegistration, 'clientSecret' | 'signingKey'>;
+  readonly values: Omit<IdpRegistration, keyof Credentials>;
   readonly profile?: ProfileName;
   readonly secret?: string;
   readonly privateKey?: {
@@ -13,6 +19,8 @@ export interface RegistrationDraft {
     readonly algorithm?: string;
     readonly keyId?: string;
   };
+  readonly certificate?: string;
+  readonly certificateKey?: string;
   /** How each part is called where it was set, for the messages. */
   readonly names: RegistrationNames;
 }
@@ -21,6 +29,8 @@ export interface RegistrationNames {
   readonly clientAuthentication: string;
   readonly secret: string;
   readonly privateKey: string;
+  readonly certificate: string;
+  readonly certificateKey: string;
   readonly idTokenAlgorithm: string;
   readonly jar: string;
   readonly issuer: string;
@@ -64,10 +74,12 @@ export function finishRegistration(draft: RegistrationDraft): {
 } {
   const { values, secret } = draft;
   const key = signingKeyOf(draft);
+  const certificate = clientCertificateOf(draft);
   return {
     problems: [
-      ...(typeof key === 'string' ? [key] : []),
+      ...[key, certificate].filter((part) => typeof part === 'string'),
       ...contradictions(draft),
+      ...certificateContradictions(draft),
       ...ofIssuer(draft),
       ...ofClaims(draft),
     ],
@@ -75,6 +87,9 @@ export function finishRegistration(draft: RegistrationDraft): {
       ...values,
       ...(secret === undefined ? {} : { clientSecret: secret }),
       ...(key === undefined || typeof key === 'string' ? {} : { signingKey: key }),
+      ...(certificate === undefined || typeof certificate === 'string'
+        ? {}
+        : { clientCertificate: certificate }),
     },
   };
 }
@@ -109,7 +124,8 @@ const hmacBytes: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS51
 function contradictions({ values, secret, privateKey, names }: RegistrationDraft): string[] {
   const { clientAuthentication: method, idTokenAlgorithm, jar } = values;
   const found: string[] = [];
-  const bySecret = method !== 'none' && method !== 'private_key_jwt';
+  const bySecret =
+    method !== 'none' && method !== 'private_key_jwt' && !isTlsAuthentication(method);
   const isShared = isSymmetric(idTokenAlgorithm);
   if (bySecret && secret === undefined) {
     found.push(`${names.secret}: is not set. ${method ?? 'client_secret_basic'} needs it.`);

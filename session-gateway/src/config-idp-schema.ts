@@ -81,6 +81,8 @@ export function registrationsFileSchema(devInsecure: boolean) {
       privateKeyFile: path.optional(),
       privateKeyId: rules.keyId.optional(),
       privateKeyAlgorithm: rules.algorithm.optional(),
+      clientCertificateFile: path.optional(),
+      clientCertificateKeyFile: path.optional(),
       idTokenAlgorithm: rules.idTokenAlgorithm.optional(),
       scopes: rules.scopes.optional(),
       audience: rules.audience.optional(),
@@ -118,6 +120,8 @@ export type RegistrationsFile = z.output<ReturnType<typeof registrationsFileSche
 /** Fields in which people would look for what we keep elsewhere. */
 const elsewhere: Readonly<Record<string, string>> = {
   clientSecret: 'Secrets stand in files of their own: give clientSecretFile.',
+  clientCertificate: 'Certificates stand in files of their own: give clientCertificateFile.',
+  clientCertificateKey: 'Keys stand in files of their own: give clientCertificateKeyFile.',
   privateKey: 'Keys stand in files of their own: give privateKeyFile.',
 };
 

@@ -21,6 +21,8 @@ export function idpVariables(given: {
     IDP_PRIVATE_KEY: z.string().optional(),
     IDP_PRIVATE_KEY_ID: rules.keyId.optional(),
     IDP_PRIVATE_KEY_ALGORITHM: rules.algorithm.optional(),
+    IDP_CLIENT_CERTIFICATE: z.string().optional(),
+    IDP_CLIENT_CERTIFICATE_KEY: z.string().optional(),
     IDP_ID_TOKEN_ALGORITHM: rules.idTokenAlgorithm.optional(),
     IDP_PROFILE: rules.profile.optional(),
     IDP_SCOPES: rules.scopes.optional(),

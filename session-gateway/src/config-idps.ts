@@ -13,7 +13,7 @@ import { profileDefaults } from './oidc/provider-profiles.js';
 export interface Idps {
   readonly idps: readonly IdpRegistration[];
   readonly defaultIdp: string;
-  /** Paths of the secrets and keys that the registrations file names. */
+  /** Paths of the secrets, keys and certificates that the registrations file names. */
   readonly secretFiles: readonly string[];
 }
 
@@ -23,6 +23,8 @@ const namesOfVariables: RegistrationNames = {
   clientAuthentication: 'IDP_CLIENT_AUTHENTICATION',
   secret: 'IDP_CLIENT_SECRET',
   privateKey: 'IDP_PRIVATE_KEY',
+  certificate: 'IDP_CLIENT_CERTIFICATE',
+  certificateKey: 'IDP_CLIENT_CERTIFICATE_KEY',
   idTokenAlgorithm: 'IDP_ID_TOKEN_ALGORITHM',
   jar: 'IDP_JAR',
   issuer: 'IDP_ISSUER_URI',
@@ -91,6 +93,12 @@ function draftOfVariables(
               : { algorithm: value.IDP_PRIVATE_KEY_ALGORITHM }),
           },
         }),
+    ...(value.IDP_CLIENT_CERTIFICATE === undefined
+      ? {}
+      : { certificate: value.IDP_CLIENT_CERTIFICATE }),
+    ...(value.IDP_CLIENT_CERTIFICATE_KEY === undefined
+      ? {}
+      : { certificateKey: value.IDP_CLIENT_CERTIFICATE_KEY }),
   };
 }
 
@@ -134,6 +142,8 @@ function halves(value: GatewayVariables): string[] {
     'IDP_CLIENT_ID',
     'IDP_CLIENT_SECRET',
     'IDP_PRIVATE_KEY',
+    'IDP_CLIENT_CERTIFICATE',
+    'IDP_CLIENT_CERTIFICATE_KEY',
   ] as const;
   return parts
     .filter((name) => value[name] !== undefined)

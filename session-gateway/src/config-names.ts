@@ -19,6 +19,8 @@ export const rules = {
   secrets: [
     'IDP_CLIENT_SECRET',
     'IDP_PRIVATE_KEY',
+    'IDP_CLIENT_CERTIFICATE',
+    'IDP_CLIENT_CERTIFICATE_KEY',
     'TOKEN_SEAL_KEYS',
     'INTERNAL_API_TOKENS',
     ...redisRules.secrets,

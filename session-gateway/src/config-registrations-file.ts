@@ -1,11 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import type { z } from 'zod';
 import {
   commonValues,
   type RegistrationDraft,
   type RegistrationNames,
 } from './config-idp-draft.js';
+import {
+  readCredentials,
+  readText,
+  type CredentialTexts,
+} from './config-registration-credentials.js';
 import { doubledNames } from './doubled-json-names.js';
 import type { ClaimRules } from './oidc/claim-grants.js';
 import { profileDefaults, profileOf } from './oidc/provider-profiles.js';
@@ -16,7 +20,7 @@ import type { GatewayVariables } from './config-schema.js';
 export interface ReadRegistrations {
   readonly drafts: readonly RegistrationDraft[];
   readonly defaultIdp?: string;
-  /** The paths of the secrets and keys that it names. */
+  /** The paths of the secrets, keys and certificates that it names. */
   readonly secretFiles: readonly string[];
   /** Each with its place in the file. */
   readonly problems: readonly string[];
@@ -52,25 +56,21 @@ export function readRegistrationsFile(
   const problems: string[] = [];
   const secretFiles: string[] = [];
   const drafts = parsed.data.registrations.flatMap((registration, at) => {
-    const before = problems.length;
     const place = (field: string) =>
       `${variable}: registrations[${String(at)}].${field} (${registration.id})`;
-    const read = (field: 'clientSecretFile' | 'privateKeyFile'): string | undefined => {
-      if (registration[field] === undefined) return undefined;
-      const path = resolve(dirname(file), registration[field]);
-      secretFiles.push(path);
-      const content = readText(path);
-      if ('value' in content) return content.value;
-      problems.push(`${place(field)}: ${content.problem}`);
-      return undefined;
-    };
-    const secret = read('clientSecretFile');
-    const sample = value.DEV_INSECURE ? undefined : placeholderProblem(secret ?? '');
-    if (sample !== undefined) problems.push(`${place('clientSecretFile')}: ${sample}`);
-    const keyText = read('privateKeyFile');
+    const { texts, paths, problems: unread } = readCredentials(registration, dirname(file), place);
+    secretFiles.push(...paths);
+    const sample = value.DEV_INSECURE
+      ? undefined
+      : placeholderProblem(texts.clientSecretFile ?? '');
+    const own = [
+      ...unread,
+      ...(sample === undefined ? [] : [`${place('clientSecretFile')}: ${sample}`]),
+    ];
+    problems.push(...own);
     // What could not be read must not be missed once more.
-    if (problems.length > before) return [];
-    return [draftOf(registration, place, secret, keyText, value, publicOrigin)];
+    if (own.length > 0) return [];
+    return [draftOf(registration, place, texts, value, publicOrigin)];
   });
   const { default: defaultIdp } = parsed.data;
   return { drafts, secretFiles, problems, ...(defaultIdp === undefined ? {} : { defaultIdp }) };
@@ -79,12 +79,12 @@ export function readRegistrationsFile(
 function draftOf(
   registration: FileRegistration,
   place: (field: string) => string,
-  secret: string | undefined,
-  keyText: string | undefined,
+  texts: CredentialTexts,
   value: GatewayVariables,
   publicOrigin: string,
 ): RegistrationDraft {
   const { privateKeyId: keyId, privateKeyAlgorithm: algorithm } = registration;
+  const { clientSecretFile: secret, privateKeyFile: keyText } = texts;
   const own = {
     id: registration.id,
     issuer: registration.issuer,
@@ -117,6 +117,12 @@ function draftOf(
     ...(keyText === undefined
       ? {}
       : { privateKey: { text: keyText, ...withoutUndefined({ algorithm, keyId }) } }),
+    ...(texts.clientCertificateFile === undefined
+      ? {}
+      : { certificate: texts.clientCertificateFile }),
+    ...(texts.clientCertificateKeyFile === undefined
+      ? {}
+      : { certificateKey: texts.clientCertificateKeyFile }),
   };
 }
 
@@ -125,6 +131,8 @@ function namesAt(place: (field: string) => string): RegistrationNames {
     clientAuthentication: place('clientAuthentication'),
     secret: place('clientSecretFile'),
     privateKey: place('privateKeyFile'),
+    certificate: place('clientCertificateFile'),
+    certificateKey: place('clientCertificateKeyFile'),
     idTokenAlgorithm: place('idTokenAlgorithm'),
     jar: place('jar'),
     issuer: place('issuer'),
@@ -143,16 +151,6 @@ function withoutUndefined<T extends object>(given: T): Defined<T> {
   return Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   ) as Defined<T>;
-}
-
-function readText(path: string): { readonly value: string } | { readonly problem: string } {
-  try {
-    const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    return value === '' ? { problem: 'the file is empty.' } : { value };
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    return { problem: `the file cannot be read (${reason}). Check the path and its mode.` };
-  }
 }
 
 function parseJson(text: string): { readonly value: unknown } | { readonly problem: string } {

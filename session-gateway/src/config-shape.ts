@@ -18,7 +18,7 @@ export interface Config {
   readonly managementPort: number;
   readonly publicOrigin: string;
   readonly idps: readonly IdpRegistration[];
-  /** Where their secrets and keys may be replaced while we run. */
+  /** Where their secrets, keys and certificates may be replaced while we run. */
   readonly idpSecretFiles: readonly string[];
   /** The id of the one that a browser without a choice is sent to. */
   readonly defaultIdp: string;
@@ -74,7 +74,7 @@ export function shape(
     readonly idps: Idps;
     readonly publicOrigin: string;
     readonly sealKeysFile: string | undefined;
-    /** `IDP_CLIENT_SECRET_FILE`, `IDP_PRIVATE_KEY_FILE` */
+    /** `IDP_CLIENT_SECRET_FILE`, `IDP_PRIVATE_KEY_FILE`, `IDP_CLIENT_CERTIFICATE_FILE` … */
     readonly idpSecretFiles: readonly string[];
   },
 ): Config {

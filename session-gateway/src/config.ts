@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from '@sallyport/shared';
 import {
   ConfigError,
   nodeProblems,
@@ -8,6 +9,7 @@ import {
 } from '@sallyport/shared/runtime';
 import { z } from 'zod';
 import { cautions, contradictions } from './config-contradictions.js';
+import { certificateCautions } from './config-idp-certificate.js';
 import { idpProblems } from './config-idp-problems.js';
 import { idpsFrom } from './config-idps.js';
 import { redisRules, rules } from './config-names.js';
@@ -17,10 +19,20 @@ import { profileNames, profileOf } from './oidc/provider-profiles.js';
 
 export type { Config } from './config-shape.js';
 
+const credentialFiles = [
+  'IDP_CLIENT_SECRET_FILE',
+  'IDP_PRIVATE_KEY_FILE',
+  'IDP_CLIENT_CERTIFICATE_FILE',
+  'IDP_CLIENT_CERTIFICATE_KEY_FILE',
+];
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws ConfigError with every problem at once. */
-export function loadConfig(env: Environment = process.env): {
+export function loadConfig(
+  env: Environment = process.env,
+  clock: Clock = systemClock,
+): {
   config: Config;
   warnings: readonly string[];
 } {
@@ -43,14 +55,16 @@ export function loadConfig(env: Environment = process.env): {
   if ('problems' in redis) throw new ConfigError(redis.problems);
   if ('problems' in idps) throw new ConfigError(idps.problems);
   return {
-    warnings: [...warnings, ...cautions(env, publicOrigin)],
+    warnings: [
+      ...warnings,
+      ...cautions(env, publicOrigin),
+      ...certificateCautions(idps.idps, clock()),
+    ],
     config: shape(value, redis.config, {
       idps,
       publicOrigin,
       sealKeysFile: env['TOKEN_SEAL_KEYS_FILE'],
-      idpSecretFiles: ['IDP_CLIENT_SECRET_FILE', 'IDP_PRIVATE_KEY_FILE'].flatMap(
-        (name) => env[name] || [],
-      ),
+      idpSecretFiles: credentialFiles.flatMap((name) => env[name] || []),
     }),
   };
 }

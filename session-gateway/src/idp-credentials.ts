@@ -9,7 +9,7 @@ import {
 } from '@sallyport/shared/runtime';
 import { loadConfig, type Config } from './config.js';
 import type { IdentityProvider } from './oidc/identity-provider.js';
-import { sameCredentials, type IdpRegistration } from './oidc/idp-registration.js';
+import { credentialsOf, sameCredentials, type IdpRegistration } from './oidc/idp-registration.js';
 
 const interval = 1000;
 
@@ -21,12 +21,13 @@ export interface IdpCredentialsOptions {
 }
 
 /**
- * Keeps client secrets and private keys as their files are. Read every second rather than watched, as
+ * Keeps client secrets, private keys and certificates as their files are. Read every second rather than watched, as
  * the seal keys are. What a start would refuse changes nothing, and says so once.
  */
 export function watchedIdpCredentials(options: IdpCredentialsOptions): Unit {
   const { config, logger } = options;
   const isBad = rejectedGauge(options.registry);
+  showCertificateEnds(config.idps, options.registry);
   let seen: string | undefined;
   let told = '';
   let timer: NodeJS.Timeout | undefined;
@@ -67,11 +68,28 @@ export function watchedIdpCredentials(options: IdpCredentialsOptions): Unit {
 function rejectedGauge(registry: Registry): Gauge {
   const gauge = new Gauge({
     name: 'gateway_idp_credentials_rejected',
-    help: '1 while files of client secrets or private keys are not usable and the last good ones are in force',
+    help: '1 while files of client secrets, private keys or certificates are not usable and the last good ones are in force',
     registers: [registry],
   });
   gauge.set(0);
   return gauge;
+}
+
+/** A certificate that runs out ends logins and refreshes there: somebody must be told before. */
+function showCertificateEnds(idps: readonly IdpRegistration[], registry: Registry): void {
+  new Gauge({
+    name: 'gateway_idp_certificate_end_timestamp_seconds',
+    help: 'Until when the client certificate in force at an identity provider is good, epoch seconds',
+    labelNames: ['idp'],
+    registers: [registry],
+    collect() {
+      for (const { id, clientCertificate } of idps) {
+        if (clientCertificate !== undefined) {
+          this.set({ idp: id }, Math.floor(clientCertificate.notAfter / 1000));
+        }
+      }
+    },
+  });
 }
 
 /** To see that something has changed without keeping it. */
@@ -96,12 +114,7 @@ function renewAll({ config, idps, logger }: IdpCredentialsOptions): readonly str
   return config.idps.flatMap((held) => {
     const next = found.find((one) => isSameClient(one, held));
     if (next === undefined || sameCredentials(next, held)) return [];
-    const { clientSecret, signingKey } = next;
-    const objections =
-      idps.get(held.id)?.renewCredentials({
-        ...(clientSecret === undefined ? {} : { clientSecret }),
-        ...(signingKey === undefined ? {} : { signingKey }),
-      }) ?? [];
+    const objections = idps.get(held.id)?.renewCredentials(credentialsOf(next)) ?? [];
     if (objections.length === 0) {
       logger.info({ idp: held.id }, 'identity provider: new credentials are in force');
     }

@@ -26,11 +26,13 @@ export function idpParts(given: {
   const { config, events, observe, clock } = given;
   const registered = config.idps.map((registration) => {
     const rereadEvery = config.idpMetadataRefresh;
+    const timing = observe(registration.id);
     const metadata = new ProviderMetadata({
       registration,
       clock,
       events,
-      fetch: idpFetch(observe(registration.id)),
+      fetch: idpFetch(timing),
+      provingFetch: idpFetch(timing, () => registration.clientCertificate?.secureContext),
       rereadEvery,
     });
     return { metadata, idp: new IdentityProvider({ registration, metadata, clock }) };

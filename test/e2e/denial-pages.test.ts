@@ -94,6 +94,24 @@ describe('the denial pages of extauthz in Chromium', () => {
       expect(decodeURIComponent(saved?.value ?? '')).toBe(`${origin}/api/report?year=2026`);
     }));
 
+  it('keep a way back as long as a browser keeps cookies, and shorten a longer one', () =>
+    withPage(async (page, context) => {
+      const saved = async () => {
+        const found = (await context.cookies()).filter(({ name }) => name === '__Host-return');
+        return decodeURIComponent(found[0]?.value ?? '');
+      };
+      const whole = `${origin}/api/report?${'&='.repeat(600)}`;
+      await page.goto(whole);
+      await isAtLogin(page, whole);
+      expect(encodeURIComponent(whole).length).toBeGreaterThan(3600);
+      expect(await saved()).toBe(whole);
+
+      const longer = `${origin}/api/report?${'&='.repeat(900)}`;
+      await page.goto(longer);
+      await isAtLogin(page, longer);
+      expect(await saved()).toBe(`${origin}/api/report`);
+    }));
+
   it('let in a person who follows a link from another site, where the Strict cookie stays at home', () =>
     withPage(async (page, context) => {
       await logIn(context, await rig.write());

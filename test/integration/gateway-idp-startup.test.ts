@@ -1,29 +1,10 @@
-import { spawn } from 'node:child_process';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { gatewayBinary, gatewayEnv } from '../support/gateway.js';
+import { gatewayEnv } from '../support/gateway.js';
 import { changingAnswers, discoveryPath } from '../support/idp-answers.js';
 import { clientKinds, RegistrationsFolder } from '../support/idp-clients.js';
 import { startIdp, type TestIdp } from '../support/idp.js';
 import { describeOnRedis, users } from '../support/redis.js';
-
-/** The built binary until it ends by itself. */
-function runToItsEnd(
-  env: Record<string, string>,
-  ...args: string[]
-): Promise<{ code: number | null; out: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [gatewayBinary, ...args], { env });
-    let out = '';
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    // One that does not give up by itself must not outlive the test.
-    const giveUp = setTimeout(() => child.kill('SIGKILL'), 90_000);
-    child.once('close', (code) => {
-      clearTimeout(giveUp);
-      resolve({ code, out });
-    });
-  });
-}
+import { runToItsEnd } from '../support/run-to-its-end.js';
 
 describeOnRedis(
   '6.2',

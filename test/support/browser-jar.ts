@@ -16,6 +16,12 @@ export interface Visit {
  */
 export class BrowserJar {
   readonly cookies = new CookieJar();
+  readonly #ca: string | undefined;
+
+  /** @param ca the authority of https servers, PEM */
+  constructor(ca?: string) {
+    this.#ca = ca;
+  }
 
   async visit(url: string, visit: Visit = {}): Promise<Answer> {
     const target = new URL(url);
@@ -40,6 +46,7 @@ export class BrowserJar {
         ...(visit.headers ?? []),
       ],
       ...(visit.body === undefined ? {} : { body: visit.body }),
+      ...(this.#ca === undefined ? {} : { ca: this.#ca }),
     });
     for (const line of setCookies(answer)) this.cookies.store(target, line);
     return answer;

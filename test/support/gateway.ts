@@ -8,6 +8,7 @@ import { answersOk } from '@sallyport/demo/readiness';
 import type { ClientMetadata } from 'oidc-provider';
 import { BrowserJar, setCookies } from './browser-jar.js';
 import { idpClient, startIdp, type TestIdp } from './idp.js';
+import type { IdpTls } from './idp-tls.js';
 import { startPermissionService, type TestPermissionService } from './permission-service.js';
 import { users, type TestRedis } from './redis.js';
 
@@ -56,6 +57,7 @@ export async function startGatewayStack(
     readonly dpopNonces?: boolean;
     readonly emailOf?: (sub: string) => string;
     readonly claimNames?: readonly string[];
+    readonly tls?: IdpTls;
     readonly clients?: (origin: string) => readonly ClientMetadata[];
     /** What else must run before the gateway starts. */
     readonly beside?: (origin: string) => Promise<void>;

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { createMemoryAdapter } from '@sallyport/demo/idp/memory-adapter';
 import type { ClientMetadata, Configuration, JWK, Provider } from 'oidc-provider';
+import { aliasesAt, mutualTls, tlsMethods, tlsServer, type IdpTls } from './idp-tls.js';
 
 export const idpClient = {
   id: 'gateway-under-test',
@@ -54,15 +55,20 @@ export async function startIdp(options: {
   dpopNonces?: boolean;
   /** Claims that `extraClaims` may bring. */
   claimNames?: readonly string[];
+  /** https, with client certificates. */
+  tls?: IdpTls;
 }): Promise<TestIdp> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const { tls } = options;
+  const server = tls === undefined ? createServer() : tlsServer(tls, tls.aliases !== true);
+  const issuer = `http${tls === undefined ? '' : 's'}://127.0.0.1:${await listening(server)}`;
+  const aliased = tls?.aliases === true ? tlsServer(tls, true) : undefined;
+  const aliasOrigin =
+    aliased === undefined ? undefined : `https://127.0.0.1:${await listening(aliased)}`;
   // Under jest it makes objects of another realm, which the provider does not take for plain ones.
   globalThis.structuredClone = <T>(value: T): T =>
     value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
   const { Provider: OidcProvider } = await import('oidc-provider');
-  const settings = configuration(options, (use) => idp.extraClaims(use));
+  const settings = configuration({ ...options, aliasOrigin }, (use) => idp.extraClaims(use));
   let key = newKey(1);
   let provider: Provider;
   let handle: ReturnType<Provider['callback']>;
@@ -114,9 +120,12 @@ export async function startIdp(options: {
       signWith(key);
     },
     backchannelErrors,
-    close: () => closeServer(server),
+    close: async () => {
+      if (aliased !== undefined) await closeServer(aliased);
+      await closeServer(server);
+    },
   };
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = request.url?.split('?', 1)[0] ?? '';
     paths.push(path);
     if (idp.intercept(request, response)) return;
@@ -127,7 +136,9 @@ export async function startIdp(options: {
     finishInteraction(request, response).catch((error: unknown) => {
       response.writeHead(500).end(String(error));
     });
-  });
+  };
+  server.on('request', answer);
+  aliased?.on('request', answer);
 
   async function finishInteraction(
     request: IncomingMessage,
@@ -175,13 +186,21 @@ function configuration(
     emailOf?: (sub: string) => string;
     dpopNonces?: boolean;
     claimNames?: readonly string[];
+    tls?: IdpTls;
+    aliasOrigin: string | undefined;
   },
   extraClaims: TestIdp['extraClaims'],
 ): Configuration {
   return {
     adapter: createMemoryAdapter(),
     enabledJWA: { idTokenSigningAlgValues: ['RS256', 'HS256'] },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientAuthMethods: [
+      ...(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const),
+      ...(options.tls === undefined ? [] : tlsMethods),
+    ],
+    ...(options.aliasOrigin === undefined
+      ? {}
+      : { discovery: { mtls_endpoint_aliases: aliasesAt(options.aliasOrigin) } }),
     clients: [
       ...(options.clients ?? []),
       {
@@ -229,6 +248,7 @@ function configuration(
           ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true }
           : { enabled: true },
       backchannelLogout: { enabled: true },
+      ...(options.tls === undefined ? {} : { mTLS: mutualTls }),
       rpInitiatedLogout: { enabled: true, logoutSource: autoSubmit },
     },
     // Its dispatcher guards against SSRF and would not let it call a gateway on this machine.
@@ -258,6 +278,12 @@ function autoSubmit(ctx: { type: string; body: unknown }, form: string): undefin
 function isSecret(value: unknown): value is string {
   // Not `Bearer`, a scope or a grant type.
   return typeof value === 'string' && /^[A-Za-z0-9._~-]{40,}$/.test(value);
+}
+
+/** @returns the port */
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return String((server.address() as AddressInfo).port);
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
@@ -14,6 +15,8 @@ export interface Question {
   /** Sent as they are: any case, any order, doubled if doubled. */
   readonly headers?: HeaderList;
   readonly body?: string;
+  /** The authority of an https server, PEM. */
+  readonly ca?: string;
 }
 
 /** One HTTP request and its answer, on a connection of its own; nothing is followed or added. */
@@ -24,13 +27,14 @@ export function exchange(url: URL | string, question: Question = {}): Promise<An
     headers.push(['Content-Length', String(Buffer.byteLength(question.body))]);
   }
   return new Promise((resolve, reject) => {
-    const outgoing = request(
+    const outgoing = (target.protocol === 'https:' ? httpsRequest : httpRequest)(
       target,
       {
         method: question.method ?? 'GET',
         headers: headers.flat(),
         agent: false,
         timeout: 15_000,
+        ...(question.ca === undefined ? {} : { ca: question.ca }),
         // `localhost` may also be ::1, where Envoy does not listen.
         ...(target.hostname === 'localhost' ? { family: 4 } : {}),
       },

@@ -1,3 +1,4 @@
+import type { SecureContext } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 
 export class BodyTooLargeError extends Error {
@@ -13,6 +14,8 @@ export interface OutboundCall {
   readonly signal?: AbortSignal;
   /** Of the whole call, ms: `TimeoutError`. */
   readonly timeout?: number;
+  /** Our certificate and key; https only. */
+  readonly certificate?: SecureContext;
 }
 
 export interface OutboundAnswer {
@@ -27,12 +30,34 @@ export interface OutboundAnswer {
  * Idle connections go before the other side's usual 5 s are over: on one that is being closed a
  * call would be lost, and with it perhaps a refresh token. A `Keep-Alive: timeout` is obeyed.
  */
-const agent = new Agent({
+const settings: Agent.Options = {
   keepAliveTimeout: 4_000,
   // The whole call has a time, not its parts.
   headersTimeout: 0,
   bodyTimeout: 0,
-});
+};
+const nameless = new Agent(settings);
+
+/**
+ * Connections are kept for each certificate apart: on a shared one a call would be made under
+ * another's name. A pool does not know the certificate of a SecureContext, so each has its own. No
+ * TLS session is resumed in them: every connection proves the key that is in force now, and the
+ * identity of a certificate that was replaced is not carried on by its ticket.
+ */
+const agentsOf = new WeakMap<SecureContext, Agent>();
+
+function agentFor(certificate: SecureContext | undefined): Agent {
+  if (certificate === undefined) return nameless;
+  let agent = agentsOf.get(certificate);
+  if (agent === undefined) {
+    agent = new Agent({
+      ...settings,
+      connect: { secureContext: certificate, maxCachedSessions: 0 },
+    });
+    agentsOf.set(certificate, agent);
+  }
+  return agent;
+}
 
 /**
  * One call to the provider or the permission service, its whole answer, no redirect followed. By
@@ -47,7 +72,10 @@ export function outboundCall(
 ): Promise<OutboundAnswer> {
   const { protocol, origin, pathname, search } = new URL(url);
   if (protocol !== 'https:' && protocol !== 'http:') throw new TypeError('neither http nor https');
-  const { method = 'GET', headers, body, signal, timeout } = call;
+  const { method = 'GET', headers, body, signal, timeout, certificate } = call;
+  if (protocol === 'http:' && certificate !== undefined) {
+    throw new TypeError('a certificate needs https');
+  }
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) throw signal.reason;
     const finish = (): void => {
@@ -74,7 +102,7 @@ export function outboundCall(
             () => handler.giveUp(new DOMException('no answer in time', 'TimeoutError')),
             timeout,
           );
-    agent.dispatch(
+    agentFor(certificate).dispatch(
       {
         origin,
         path: pathname + search,

@@ -1,5 +1,5 @@
 import * as client from 'openid-client';
-import type { Credentials, IdpRegistration } from './idp-registration.js';
+import { isTlsAuthentication, type Credentials, type IdpRegistration } from './idp-registration.js';
 import { signingCryptoKey } from './signing-key.js';
 
 type Registered = Pick<IdpRegistration, 'clientAuthentication'> & Credentials;
@@ -28,8 +28,11 @@ async function authenticationWith({
   clientAuthentication: method,
   clientSecret,
   signingKey,
+  clientCertificate,
 }: Registered): Promise<client.ClientAuth> {
   if (method === 'none') return client.None();
+  // Here only the client id: the certificate is the connection's (see `idpFetch`).
+  if (isTlsAuthentication(method) && clientCertificate !== undefined) return client.TlsClientAuth();
   if (method === 'private_key_jwt' && signingKey !== undefined) {
     const { algorithm, keyId } = signingKey;
     const key = await signingCryptoKey(signingKey);

@@ -3,7 +3,7 @@ import * as client from 'openid-client';
 import { clientAuthentication } from './client-authentication.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
 import type { IdpFetch } from './idp-fetch.js';
-import type { IdpRegistration } from './idp-registration.js';
+import { isTlsAuthentication, type IdpRegistration } from './idp-registration.js';
 import { misfits } from './suitability.js';
 
 /** A discovery document that was read and will do, as openid-client works with it. */
@@ -30,9 +30,7 @@ export async function discover(
     configuration = await client.discovery(
       issuer,
       registration.clientId,
-      registration.idTokenAlgorithm === undefined
-        ? undefined
-        : { id_token_signed_response_alg: registration.idTokenAlgorithm },
+      clientMetadata(registration),
       clientAuthentication(registration),
       {
         timeout,
@@ -53,6 +51,14 @@ export async function discover(
     });
   }
   return { configuration, metadata };
+}
+
+function clientMetadata(registration: IdpRegistration): Partial<client.ClientMetadata> {
+  const { idTokenAlgorithm, clientAuthentication: method } = registration;
+  return {
+    ...(idTokenAlgorithm === undefined ? {} : { id_token_signed_response_alg: idTokenAlgorithm }),
+    ...(isTlsAuthentication(method) ? { use_mtls_endpoint_aliases: true } : {}),
+  };
 }
 
 /** What was asked, and what came back. */

@@ -3,6 +3,7 @@ import * as client from 'openid-client';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { authorizationUrl, type Wishes } from './authorization-url.js';
 import type { CompletedLogin } from './completed-login.js';
+import { endpointOf } from './endpoint-of.js';
 import { endSessionUrl } from './end-session-url.js';
 import type { GrantContext } from './granted-tokens.js';
 import { asIdentityProviderError } from './identity-provider-error.js';
@@ -103,7 +104,7 @@ export class IdentityProvider {
   /** Ends a refresh token at the provider (RFC 7009), where it can be done. */
   async revoke(refreshToken: string): Promise<void> {
     const { configuration, metadata } = await this.#metadata.current();
-    if (metadata.revocation_endpoint === undefined) return;
+    if (endpointOf(this.#registration, metadata, 'revocation_endpoint') === undefined) return;
     try {
       await client.tokenRevocation(configuration, refreshToken, {
         token_type_hint: 'refresh_token',

@@ -1,7 +1,9 @@
+import type { SecureContext } from 'node:tls';
 import { timed, type ObserveCall } from '../call-metrics.js';
 import { correlationHeaders } from '../correlation.js';
 import { outboundCall, type OutboundAnswer } from '../http/outbound-call.js';
 import { wholeResponse } from '../http/whole-response.js';
+import { isCertificateAlert } from './certificate-alert.js';
 import { IdentityProviderError } from './identity-provider-error.js';
 
 /** A discovery document, a key set or a UserInfo answer is far below this. */
@@ -16,24 +18,37 @@ export type IdpFetch = (url: string, init: LooseRequestInit) => Promise<Response
  * A fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
  * and no answer may fill the memory. It carries the ids of what it is done for. Redirects are left to
  * openid-client, which follows none.
+ * @param certificate what to show in the TLS handshake, asked for at each call
  */
-export function idpFetch(observe?: ObserveCall): IdpFetch {
-  return (url, init) => timed(observe, () => ask(url, init));
+export function idpFetch(
+  observe?: ObserveCall,
+  certificate: () => SecureContext | undefined = () => undefined,
+): IdpFetch {
+  return (url, init) => timed(observe, () => ask(url, init, certificate()));
 }
 
-async function ask(url: string, init: LooseRequestInit): Promise<Response> {
-  const { status, statusText, rawHeaders, body } = await answerOf(url, init);
+async function ask(
+  url: string,
+  init: LooseRequestInit,
+  certificate: SecureContext | undefined,
+): Promise<Response> {
+  const { status, statusText, rawHeaders, body } = await answerOf(url, init, certificate);
   if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
   return wholeResponse(body, { status, statusText, headers: pairsOf(rawHeaders) });
 }
 
-async function answerOf(url: string, init: LooseRequestInit): Promise<OutboundAnswer> {
+async function answerOf(
+  url: string,
+  init: LooseRequestInit,
+  certificate: SecureContext | undefined,
+): Promise<OutboundAnswer> {
   const { method, headers, body, signal } = init;
   const call = {
     ...(method === undefined ? {} : { method }),
     headers: { ...Object.fromEntries(new Headers(headers)), ...correlationHeaders() },
     ...(body === undefined || body === null ? {} : { body: formText(body) }),
     ...(signal === undefined || signal === null ? {} : { signal }),
+    ...(certificate === undefined ? {} : { certificate }),
   };
   try {
     return await outboundCall(url, call, maxAnswerBytes);
@@ -41,6 +56,9 @@ async function answerOf(url: string, init: LooseRequestInit): Promise<OutboundAn
     const { code, name } = error as { code?: unknown; name?: unknown };
     if (code === 'body_too_large') {
       throw new IdentityProviderError('bad_idp_answer', 'too_large', { cause: error });
+    }
+    if (certificate !== undefined && isCertificateAlert(error)) {
+      throw new IdentityProviderError('idp_unsuitable', 'client_certificate', { cause: error });
     }
     const detail = name === 'TimeoutError' ? 'timeout' : 'connect';
     throw new IdentityProviderError('idp_unreachable', detail, { cause: error });

@@ -1,4 +1,5 @@
 import type { ClaimRules } from './claim-grants.js';
+import { sameCertificate, type ClientCertificate } from './client-certificate.js';
 import type { SigningKey } from './signing-key.js';
 
 /**
@@ -9,9 +10,16 @@ export const clientAuthentications = [
   'client_secret_basic',
   'client_secret_post',
   'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
   'none',
 ] as const;
 export type ClientAuthentication = (typeof clientAuthentications)[number];
+
+/** By a certificate in the TLS handshake (RFC 8705 §2); who issued it is the provider's affair. */
+export function isTlsAuthentication(method: ClientAuthentication | undefined): boolean {
+  return method === 'tls_client_auth' || method === 'self_signed_tls_client_auth';
+}
 
 /** ID token signatures with a provider's own published keys. */
 export const asymmetricAlgorithms = [
@@ -51,6 +59,8 @@ export interface IdpRegistration {
   readonly clientSecret?: string;
   /** For private_key_jwt and for signed authorization requests. */
   readonly signingKey?: SigningKey;
+  /** For TLS client authentication. */
+  readonly clientCertificate?: ClientCertificate;
   readonly scopes: string;
   /** The API that access tokens are for, where the provider asks for it by `audience` (Auth0). */
   readonly audience?: string;
@@ -82,11 +92,25 @@ export interface IdpRegistration {
 }
 
 /** What proves us at the provider. Where it comes from files it may be replaced while we run. */
-export type Credentials = Pick<IdpRegistration, 'clientSecret' | 'signingKey'>;
+export type Credentials = Pick<
+  IdpRegistration,
+  'clientSecret' | 'signingKey' | 'clientCertificate'
+>;
+
+export function credentialsOf(registration: Credentials): Credentials {
+  const { clientSecret, signingKey, clientCertificate } = registration;
+  return {
+    ...(clientSecret === undefined ? {} : { clientSecret }),
+    ...(signingKey === undefined ? {} : { signingKey }),
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
+  };
+}
 
 export function sameCredentials(one: Credentials, other: Credentials): boolean {
   return (
-    one.clientSecret === other.clientSecret && sameSigningKey(one.signingKey, other.signingKey)
+    one.clientSecret === other.clientSecret &&
+    sameSigningKey(one.signingKey, other.signingKey) &&
+    sameCertificate(one.clientCertificate, other.clientCertificate)
   );
 }
 

@@ -3,6 +3,7 @@ import type { AuthorizationRequest } from './authorization-request.js';
 import { effectiveMaxAge } from './authorization-url.js';
 import { claimedGrants } from './claim-grants.js';
 import type { CompletedLogin } from './completed-login.js';
+import { endpointOf } from './endpoint-of.js';
 import {
   checkAnsweredIdToken,
   proofWith,
@@ -56,7 +57,7 @@ export async function redeemCode(
     await checkAnsweredIdToken(context, answer, claims);
     checkFreshness(claims, now);
     const userInfo =
-      provider.metadata.userinfo_endpoint === undefined
+      endpointOf(registration, provider.metadata, 'userinfo_endpoint') === undefined
         ? {}
         : await client.fetchUserInfo(configuration, answer.access_token, claims.sub, proof);
     const profile = profileFrom(registration.id, claims, userInfo);

@@ -1,6 +1,7 @@
 import type { Clock } from '@sallyport/shared';
 import { customFetch, type Configuration, type ServerMetadata } from 'openid-client';
 import { discover, type Discovered } from './discovery.js';
+import { endpointOf } from './endpoint-of.js';
 import type { IdentityProviderError } from './identity-provider-error.js';
 import type { IdpEvents } from './idp-events.js';
 import type { IdpFetch } from './idp-fetch.js';
@@ -27,8 +28,10 @@ export interface ProviderMetadataOptions {
   readonly registration: IdpRegistration;
   readonly clock: Clock;
   readonly events: IdpEvents;
-  /** For every call to this provider. */
+  /** For its documents, which anybody may read. */
   readonly fetch: IdpFetch;
+  /** For calls in which the registration proves who it is, or asks for what is its own. */
+  readonly provingFetch: IdpFetch;
   /** How old the document may become, ms. */
   readonly rereadEvery: number;
 }
@@ -118,11 +121,12 @@ export class ProviderMetadata {
   }
 
   #withKeys({ configuration, metadata }: Discovered): DescribedProvider {
-    const { registration, fetch } = this.#options;
+    const { registration, provingFetch } = this.#options;
     const keys = this.#keySet(metadata.jwks_uri);
     const algorithms = acceptedAlgorithms(registration, metadata);
     const verification = verificationFor(registration, algorithms, keys);
-    configuration[customFetch] = verifiedUserInfo(fetch, metadata.userinfo_endpoint, verification);
+    const userInfo = endpointOf(registration, metadata, 'userinfo_endpoint');
+    configuration[customFetch] = verifiedUserInfo(provingFetch, userInfo, verification);
     return { configuration, metadata, verification, keys };
   }
 

@@ -2,6 +2,7 @@ import * as client from 'openid-client';
 import type { ClaimedGrants } from '../sessions/claimed-grants.js';
 import type { Profile } from '../sessions/session-store.js';
 import { claimedGrants } from './claim-grants.js';
+import { endpointOf } from './endpoint-of.js';
 import {
   checkAnsweredIdToken,
   proofWith,
@@ -89,12 +90,12 @@ async function newestIdToken(
 
 /** Only its word against the session counts: the tokens are there, and no outage may lose them. */
 async function checkedUserInfo(
-  { provider: { configuration, metadata } }: GrantContext,
+  { registration, provider: { configuration, metadata } }: GrantContext,
   accessToken: string,
   { sub }: RefreshedPerson,
   proof: client.DPoPOptions,
 ): Promise<client.UserInfoResponse | undefined> {
-  if (metadata.userinfo_endpoint === undefined) return undefined;
+  if (endpointOf(registration, metadata, 'userinfo_endpoint') === undefined) return undefined;
   try {
     return await client.fetchUserInfo(configuration, accessToken, sub, proof);
   } catch (error) {

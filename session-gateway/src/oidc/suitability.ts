@@ -1,29 +1,7 @@
 import { isLoopback } from '@sallyport/shared/runtime';
+import { aliases, authentication } from './authentication-misfits.js';
 import { asymmetricAlgorithms, isSymmetric, type IdpRegistration } from './idp-registration.js';
-
-/** What of a discovery document (OIDC Discovery 1.0 §3, RFC 8414 §2) decides whether we can use it. */
-export interface OfferedByProvider {
-  readonly authorization_endpoint?: string;
-  readonly token_endpoint?: string;
-  readonly userinfo_endpoint?: string;
-  readonly jwks_uri?: string;
-  readonly pushed_authorization_request_endpoint?: string;
-  readonly require_pushed_authorization_requests?: boolean;
-  readonly request_parameter_supported?: boolean;
-  readonly require_signed_request_object?: boolean;
-  readonly request_object_signing_alg_values_supported?: readonly string[];
-  readonly dpop_signing_alg_values_supported?: readonly string[];
-  readonly code_challenge_methods_supported?: readonly string[];
-  readonly id_token_signing_alg_values_supported?: readonly string[];
-  readonly token_endpoint_auth_methods_supported?: readonly string[];
-  readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[];
-}
-
-/** A short word for metrics, and a sentence for whoever runs the gateway. */
-export interface Misfit {
-  readonly detail: string;
-  readonly sentence: string;
-}
+import { list, misfit, type Misfit, type OfferedByProvider } from './misfit.js';
 
 export const proofAlgorithm = 'ES256';
 
@@ -46,6 +24,7 @@ export function misfits(registration: IdpRegistration, offered: OfferedByProvide
     ...signedRequests(registration, offered),
     ...proofs(registration, offered),
     ...authentication(registration, offered),
+    ...aliases(registration, offered),
   ];
 }
 
@@ -156,40 +135,4 @@ function proofs({ dpop }: IdpRegistration, offered: OfferedByProvider): Misfit[]
         ),
       ]
     : [];
-}
-
-function authentication(registration: IdpRegistration, offered: OfferedByProvider): Misfit[] {
-  const { clientAuthentication: method, signingKey } = registration;
-  const methods = offered.token_endpoint_auth_methods_supported;
-  // Many providers take public clients and do not list `none`.
-  if (method === undefined || method === 'none') return [];
-  if (methods !== undefined && !methods.includes(method)) {
-    return [
-      misfit(
-        'client_authentication_not_offered',
-        `it does not take ${method}, only ${list(methods)}.`,
-      ),
-    ];
-  }
-  const algorithms = offered.token_endpoint_auth_signing_alg_values_supported;
-  return method === 'private_key_jwt' &&
-    signingKey !== undefined &&
-    algorithms?.includes(signingKey.algorithm) === false
-    ? [
-        misfit(
-          'client_authentication_alg_not_offered',
-          `it takes no client assertion signed with ${signingKey.algorithm}, only ${list(algorithms)}.`,
-        ),
-      ]
-    : [];
-}
-
-function misfit(detail: string, sentence: string): Misfit {
-  return { detail, sentence };
-}
-
-/** Their words, for our log: only what looks like a protocol's own. */
-function list(words: readonly string[]): string {
-  const known = words.filter((word) => /^[A-Za-z0-9_-]{1,40}$/.test(word)).slice(0, 12);
-  return known.length === 0 ? 'nothing' : known.join(', ');
 }

@@ -124,11 +124,50 @@ describe('denialOf, for a person without a session', () => {
     }
   });
 
-  it('keeps a very long URL out of the cookie and short in the parameter', () => {
-    const { headers } = answer(navigate, { target: `/api/x?q=${'a'.repeat(5000)}` });
-    expect(headers['location']).toBe(
-      `${login.loginUrl}?returnUrl=${encodeURIComponent(`${publicOrigin}/api/x`)}`,
-    );
+  describe('with a long way back', () => {
+    const page = `${publicOrigin}/api/x`;
+    const front = `${publicOrigin}/`;
+    const waysOf = (target: string) => {
+      const { headers } = answer(navigate, { target });
+      const line = headers['set-cookie'] ?? '';
+      const [, value = ''] = /^__Host-return=([^;]*); Max-Age=600; /.exec(line) ?? [];
+      const location = new URL(headers['location'] ?? '');
+      return {
+        parameter: location.searchParams.get('returnUrl'),
+        saved: decodeURIComponent(value),
+        bytes: Buffer.byteLength(line),
+      };
+    };
+
+    it.each<[string, string, string, string]>([
+      ['that fits both', `/api/x?q=${'a'.repeat(1900)}`, 'whole', 'whole'],
+      ['that is too long', `/api/x?q=${'a'.repeat(5000)}`, page, page],
+      ['whose path is too long', `/api/${'a'.repeat(5000)}`, front, front],
+      // Every other character becomes three in the cookie.
+      ['whose query grows by encoding', `/api/x?${'&='.repeat(900)}`, 'whole', page],
+      ['whose path grows by encoding', `/api/${'&='.repeat(900)}`, 'whole', front],
+      ['encoded twice', `/api/x?q=${'%C3%A9'.repeat(320)}`, 'whole', 'whole'],
+    ])('%s: address and cookie are whole or shorter', (_which, target, parameter, saved) => {
+      const whole = new URL(target, publicOrigin).href;
+      const found = waysOf(target);
+      expect(found.parameter).toBe(parameter === 'whole' ? whole : parameter);
+      expect(found.saved).toBe(saved === 'whole' ? whole : saved);
+    });
+
+    it('of any length: the cookie is one that browsers keep, and no half of a URL', () => {
+      for (const piece of ['a', '&=', '%C3%A9', '/']) {
+        for (let times = 1; times * piece.length < 2600; times += 37) {
+          for (const target of [`/api/x?${piece.repeat(times)}`, `/api/x/${piece.repeat(times)}`]) {
+            const whole = new URL(target, publicOrigin);
+            const { parameter, saved, bytes } = waysOf(target);
+            expect(bytes).toBeLessThan(4096);
+            const sensible = [whole.href, whole.origin + whole.pathname, front];
+            expect(sensible).toContain(parameter);
+            expect(sensible).toContain(saved);
+          }
+        }
+      }
+    });
   });
 });
 

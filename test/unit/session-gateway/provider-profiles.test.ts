@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../../../session-gateway/src/config.js';
 import { newAuthorizationRequest } from '../../../session-gateway/src/oidc/authorization-request.js';
 import { IdentityProvider } from '../../../session-gateway/src/oidc/identity-provider.js';
+import type { IdpFetch } from '../../../session-gateway/src/oidc/idp-fetch.js';
 import { profileNames } from '../../../session-gateway/src/oidc/provider-profiles.js';
 import { ProviderMetadata } from '../../../session-gateway/src/oidc/provider-metadata.js';
 
@@ -38,15 +39,17 @@ function registrationOf(profile: string, fields: object = {}) {
 
 function providerOf(profile: string, fields: object = {}): IdentityProvider {
   const registration = registrationOf(profile, fields);
+  const fetch: IdpFetch = (url) => {
+    const { issuer } = documentOf(profile);
+    expect(url).toBe(`${String(issuer).replace(/\/$/, '')}/.well-known/openid-configuration`);
+    return Promise.resolve(Response.json(documentOf(profile)));
+  };
   const metadata = new ProviderMetadata({
     registration,
     clock: Date.now,
     events: { metadataRead: () => undefined, keysFetched: () => undefined },
-    fetch: (url) => {
-      const { issuer } = documentOf(profile);
-      expect(url).toBe(`${String(issuer).replace(/\/$/, '')}/.well-known/openid-configuration`);
-      return Promise.resolve(Response.json(documentOf(profile)));
-    },
+    fetch,
+    provingFetch: fetch,
     rereadEvery: 3_600_000,
   });
   return new IdentityProvider({ registration, metadata, clock: Date.now });
