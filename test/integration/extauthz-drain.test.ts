@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { certificateAuthority } from '../support/certificates.js';
 import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
@@ -11,8 +14,11 @@ import { until } from '../support/until.js';
 describe('extauthz that was told to stop (R24)', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-drain-'));
   let service: ExtauthzProcess;
-  const start = async (drainWait: string): Promise<void> => {
-    const env = { REDIS_PORT: '1', EXTAUTHZ_DRAIN_WAIT_MS: drainWait };
+  const start = async (
+    drainWait: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<void> => {
+    const env = { REDIS_PORT: '1', EXTAUTHZ_DRAIN_WAIT_MS: drainWait, ...more };
     service = await startExtauthz({ directory, env, ready: false });
   };
   afterEach(() => service.child.kill());
@@ -53,5 +59,29 @@ describe('extauthz that was told to stop (R24)', () => {
     await until(() => service.child.pid === undefined);
     expect(service.log()).toContain('"msg":"stopped"');
     socket.destroy();
+  });
+
+  it('does not wait for a gRPC connection that never ends its TLS handshake', async () => {
+    const authority = certificateAuthority();
+    const own = authority.issue({ name: 'extauthz' });
+    const [cert, key] = [join(directory, 'cert'), join(directory, 'key')];
+    writeFileSync(cert, own.cert);
+    writeFileSync(key, own.key);
+    // Less than the 10 s that a handshake is given: it cannot end by itself before.
+    const deadline = { EXTAUTHZ_DRAIN_DEADLINE_MS: '7000' };
+    await start('0', { EXTAUTHZ_TLS_CERT: cert, EXTAUTHZ_TLS_KEY: key, ...deadline });
+    await until(() => service.log().includes('"msg":"ready"'));
+    const place = { port: service.grpcPort, host: '127.0.0.1' };
+    const silent = connect(place);
+    silent.on('error', () => undefined);
+    await once(silent, 'connect');
+    // Connections are accepted in their order: with this one the silent one has been, too.
+    const later = connectTls({ ...place, ca: authority.cert, ALPNProtocols: ['h2'] });
+    await once(later, 'secureConnect');
+    later.destroy();
+    terminate();
+    await until(() => service.child.pid === undefined);
+    expect(service.log()).toContain('"msg":"stopped"');
+    silent.destroy();
   });
 });

@@ -14,6 +14,8 @@ import { grpcChecker } from '../support/extauthz.js';
 import { frame, frames, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
 
+/** Many times what each is given to open, ms. */
+const patience = 15_000;
 const settings = frame(frames.settings, 0, 0, Buffer.alloc(0));
 const opened = Buffer.concat([preface, settings]);
 const authority = certificateAuthority('authority');
@@ -96,21 +98,21 @@ describe('the connections of the gRPC port', () => {
     const { port } = await start({ opening: 300 });
     const honest = open(port, opened);
     await until(() => honest.socket.bytesRead > 0);
-    await until(open(port, first).isOver);
+    await until(open(port, first).isOver, patience);
     expect(honest.isOver()).toBe(false);
   });
 
   it('are closed over TLS when the handshake is not made, or nothing follows it', async () => {
     const { port } = await start({ opening: 500 }, { certificates: tls });
     const clientHelloBegun = Buffer.from([0x16, 0x03, 0x01, 0x02]);
-    await until(open(port).isOver);
-    await until(open(port, clientHelloBegun).isOver);
+    await until(open(port).isOver, patience);
+    await until(open(port, clientHelloBegun).isOver, patience);
     const ca = authority.cert;
     const said = { port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] };
     const opener = watched(connectTls(said));
     opener.socket.write(opened);
     const silent = watched(connectTls(said));
-    await until(silent.isOver);
+    await until(silent.isOver, patience);
     expect(opener.isOver()).toBe(false);
     const honest = checkerOf(port, credentials.createSsl(Buffer.from(ca)));
     expect((await honest.check([])).status).toBe(401);

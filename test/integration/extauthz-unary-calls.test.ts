@@ -1,16 +1,17 @@
 import {
   connect,
+  constants,
   type ClientHttp2Session,
   type ClientHttp2Stream,
   type IncomingHttpHeaders,
 } from 'node:http2';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect as connectSocket, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { takeUnaryCalls, type UnaryHandler } from '../../extauthz/src/grpc/unary-calls.js';
-import { message } from '../support/raw-grpc.js';
+import { callHeaders, flag, frame, frames, message, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
 
 const path = '/a.Service/Echo';
@@ -68,7 +69,8 @@ describe('unary calls taken from grpc-js', () => {
     }
     const listener = createServer((socket) => injector.injectConnection(socket));
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-    const session = connect(`http://127.0.0.1:${String((listener.address() as AddressInfo).port)}`);
+    const { port } = listener.address() as AddressInfo;
+    const session = connect(`http://127.0.0.1:${String(port)}`);
     session.on('error', () => undefined);
     ends.push(
       () => new Promise((resolve) => listener.close(resolve)),
@@ -76,7 +78,7 @@ describe('unary calls taken from grpc-js', () => {
       () => session.destroy(),
     );
     const connections = promisify(listener.getConnections.bind(listener));
-    return { session, theirs: () => theirs, connections };
+    return { port, session, theirs: () => theirs, connections };
   };
 
   const open = (
@@ -198,10 +200,36 @@ describe('unary calls taken from grpc-js', () => {
     const told = open(session);
     const answer = answerOf(told);
     told.write(whole.subarray(0, 50));
-    await until(() => told.closed);
+    await until(() => told.closed, 10_000);
     expect(await answer).toMatchObject({ http: '200', status: '4' });
     // Who is in time on the same connection does not notice.
     expect(await call(session, [message(Buffer.from('abc'))])).toMatchObject({ status: '0' });
+  });
+
+  it('are not answered once they are taken back, though their message is whole', async () => {
+    let asked = 0;
+    const thrown: unknown[] = [];
+    const { port } = await start(true, (bytes, respond) => {
+      asked += 1;
+      try {
+        echo(bytes, respond);
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+    const socket = connectSocket({ port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    ends.push(() => socket.destroy());
+    const begun = [preface, frame(frames.settings, 0, 0, Buffer.alloc(0))];
+    // node:http2 closes the stream first, and hands out afterwards what had come of it.
+    const calls = ['abc', '!'].flatMap((text, at) => [
+      frame(frames.headers, flag.endHeaders, 2 * at + 1, callHeaders(path)),
+      frame(frames.data, 0, 2 * at + 1, message(Buffer.from(text))),
+      frame(frames.reset, 0, 2 * at + 1, Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL])),
+    ]);
+    socket.write(Buffer.concat([...begun, ...calls]));
+    await until(() => asked === 2);
+    expect(thrown).toEqual([]);
   });
 
   it('end when their client goes before the answer, and nothing is thrown', async () => {

@@ -11,6 +11,8 @@ const folder = mkdtempSync(join(tmpdir(), 'sallyport-rights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const warning = 'this service may write sessions';
+/** From its readiness on, ms: it has asked before that. */
+const patience = 15_000;
 /** Reads like the shipped reader and writes hashes like a careless copy of it; ACL is closed to it. */
 const careless =
   '~extauthz:session:* ~extauthz:activity +@read +@write +@connection +info +role +time';
@@ -25,8 +27,8 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
     const denied = await refusals();
     const service = await startExtauthz({ directory: folder, env: redis().env(user) });
     try {
-      if (user === users.reader) await until(async () => (await refusals()) > denied);
-      else await until(() => service.log().includes(warning));
+      if (user === users.reader) await until(async () => (await refusals()) > denied, patience);
+      else await until(() => service.log().includes(warning), patience);
       return service.log();
     } finally {
       await service.child.kill();

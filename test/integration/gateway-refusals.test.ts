@@ -12,13 +12,17 @@ interface Run {
   readonly out: string;
 }
 
-/** The built binary with this environment and no other, until it ends. */
+/** The built binary with this environment and no other, until it ends; where it starts after all, here. */
 function run(env: Record<string, string>, ...args: string[]): Promise<Run> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [gatewayBinary, ...args], { env });
     let out = '';
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    const hear = (chunk: Buffer): void => {
+      out += chunk.toString();
+      if (out.includes('"msg":"ready"')) child.kill('SIGKILL');
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
     child.once('close', (code) => resolve({ code, out }));
   });
 }

@@ -11,6 +11,8 @@ import { heartbeat, metric, sessionOf } from './replicas.js';
 import { until } from './until.js';
 
 const { writer } = users;
+/** For a password to be read again, ms: the load must end with a wait that does not. */
+const patience = 30_000;
 
 function placeOf(redis: TestRedis): Record<string, string> {
   const [first] = redis.servers;
@@ -86,7 +88,7 @@ export function redisCredentials(redis: () => TestRedis): void {
       writeFileSync(file, 'rotated\n');
       await acl(`<${writer.password}`);
       await onAll('CLIENT', 'KILL', 'USER', writer.name);
-      await until(mayLogIn);
+      await until(mayLogIn, patience);
     });
 
     expect([...statuses.keys()].filter((status) => status !== 200 && status !== 503)).toEqual([]);
@@ -110,7 +112,7 @@ export function redisCredentials(redis: () => TestRedis): void {
       });
       await until(async () => !(await mayLogIn()));
       writeFileSync(file, 'late\n');
-      await until(mayLogIn);
+      await until(mayLogIn, patience);
     });
 
     expect(statuses.get(503)).toBeGreaterThan(0);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { redisServerOnPath } from '@sallyport/demo/parts/redis-server';
+import type { SessionId } from '@sallyport/shared';
 import { certificateAuthority, type Certificate } from '../../support/certificates.js';
 import { startFailureRig, type FailureRig } from '../../support/failure-rig.js';
 import { until } from '../../support/until.js';
@@ -72,9 +73,20 @@ const yesterday = new Date(Date.now() - 86_400_000);
       // A certificate is looked at when a connection begins.
       rig.proxy.connections().forEach((connection) => connection.destroy());
     };
-    const reconnected = async (): Promise<void> => {
-      await until(async () => (await rig.metric('extauthz_cache_trusted')) === 1);
-      await until(rig.isReady);
+    const isConnected = async (): Promise<boolean> =>
+      (await rig.metric('extauthz_cache_trusted')) === 1 && (await rig.isReady());
+    const reconnected = (): Promise<void> => until(isConnected);
+    /** Asks until it is 503; where both connections are back instead, it never will be. */
+    const refuses = async (id: SessionId): Promise<void> => {
+      const attempts = () => rig.proxy.allConnections().length;
+      const before = attempts();
+      await until(async () => {
+        const now = await rig.statuses(id);
+        for (const status of now) expect([200, 503]).toContain(status);
+        if (now.every((status) => status === 503)) return true;
+        return attempts() > before + 1 && (await isConnected());
+      });
+      expect(await rig.statuses(id)).toEqual([503, 503]);
     };
 
     it('decides over mutual TLS', async () => {
@@ -91,7 +103,7 @@ const yesterday = new Date(Date.now() - 86_400_000);
       const [id, unseen] = [await rig.write(), await rig.write()];
       await rig.turn(id, 200);
       await serve(bad);
-      await rig.turn(id, 503);
+      await refuses(id);
       await rig.turn(unseen, 503, []);
       await until(async () => !(await rig.isReady()));
       await serve(authority.issue());
@@ -103,7 +115,7 @@ const yesterday = new Date(Date.now() - 86_400_000);
       const id = await rig.write();
       const next = certificateAuthority('the next CA');
       await serve(next.issue());
-      await rig.turn(id, 503);
+      await refuses(id);
       writeFileSync(path('ca'), authority.cert + next.cert);
       await rig.turn(id, 200);
       await reconnected();

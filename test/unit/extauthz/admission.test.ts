@@ -62,7 +62,7 @@ describe('admission', () => {
     answer(given);
     await until(() => inFlight() === 0);
     expect(given).not.toHaveBeenCalled();
-  });
+  }, 5_000);
 
   it('does not trust what was read after the event loop stood still', () => {
     let asked = 0;
