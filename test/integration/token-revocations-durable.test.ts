@@ -10,7 +10,6 @@ import {
   startGatewayStack,
   type GatewayStack,
 } from '../support/gateway.js';
-import { idpClient } from '../support/idp.js';
 import { dump } from '../support/redis-dump.js';
 import { describeOnRedis, users } from '../support/redis.js';
 import { metric, postRefresh, sessionOf, startReplica, type Replica } from '../support/replicas.js';
@@ -64,21 +63,7 @@ describeOnRedis(
         await admin()?.zadd(leftTokensPlan.due, 'XX', 0, handle);
       }
     };
-    const lives = async (refreshTokens: readonly string[]): Promise<boolean> => {
-      const basic = Buffer.from(`${idpClient.id}:${idpClient.secret}`).toString('base64');
-      for (const refresh_token of new Set(refreshTokens)) {
-        const { status } = await exchange(`${stack.idp.issuer}/token`, {
-          method: 'POST',
-          headers: [
-            ['Authorization', `Basic ${basic}`],
-            ['Content-Type', 'application/x-www-form-urlencoded'],
-          ],
-          body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token }).toString(),
-        });
-        if (status === 200) return true;
-      }
-      return false;
-    };
+    const lives = (refreshTokens: readonly string[]) => stack.idp.takes(refreshTokens);
     /** The provider is asked and does not answer. @returns how often it was asked */
     const silence = (): (() => number) => {
       let asked = 0;
