@@ -5,21 +5,27 @@
 -- Returns { 'held', uses }, { 'busy' }, { 'resting' } after a failure, or { 'spent' }.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local version = ARGV[2]
 local uses = 0
 local left = 0
 local text = redis.call('GET', KEYS[1])
 if text then
-  local owner, version, used, lease_end = text:match('^([^|]*)|(%d+)|(%d+)|(%d+)$')
+  local owner, sent, used, lease_end = text:match('^([^|]*)|(%d+)|(%d+)|(%d+)$')
   if lease_end and tonumber(lease_end) > now then
     return { owner == '' and 'resting' or 'busy' }
   end
-  if version == ARGV[2] then uses = tonumber(used) end
+  -- A later version than the caller's: it read the session before a refresh and was paused since. It
+  -- will find that out, and must not wipe out meanwhile what is counted of the newer token.
+  if sent and tonumber(sent) >= tonumber(version) then
+    version = sent
+    uses = tonumber(used)
+  end
 end
 -- One retry of a token whose first use may have been its last, and no more (ATTACKS 39).
 if uses > 1 then return { 'spent' } end
 if uses > 0 then left = redis.call('PTTL', KEYS[1]) end
 
 local lease = tonumber(ARGV[3])
-local value = string.format('%s|%s|%d|%.0f', ARGV[1], ARGV[2], uses, now + lease)
+local value = string.format('%s|%s|%d|%.0f', ARGV[1], version, uses, now + lease)
 redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', math.max(lease, left)))
 return { 'held', uses }

@@ -14,6 +14,7 @@ import { createApp } from './app.js';
 import { auditLog } from './audit/audit-log.js';
 import { callMetrics } from './call-metrics.js';
 import { currentRedisConfig, type Config } from './config.js';
+import { endOfSession, judgeLeft, tokensToRevoke } from './end-of-session.js';
 import { createEvents } from './events.js';
 import { gatewayServer } from './http-server.js';
 import { watchedIdpCredentials } from './idp-credentials.js';
@@ -33,6 +34,7 @@ import { countRedisErrors, measureLiveSessions } from './redis-metrics.js';
 import { misnamedIdp } from './routes/backchannel-logout.js';
 import { Sealer } from './sealing/sealer.js';
 import { DeviceRef } from './sessions/device-ref.js';
+import { LeftTokens } from './sessions/left-tokens.js';
 import { LogoutTokenLog } from './sessions/logout-token-log.js';
 import { PermissionPushes } from './sessions/permission-pushes.js';
 import { RedisSessionIndex } from './sessions/redis-session-index.js';
@@ -43,7 +45,7 @@ import { Revocations } from './sessions/revocations.js';
 import { SessionLifecycle } from './sessions/session-lifecycle.js';
 import { SessionRef } from './sessions/session-ref.js';
 import { SessionUse } from './sessions/session-use.js';
-import { endOfSession, watchedSealKeys } from './running-parts.js';
+import { watchedSealKeys } from './running-parts.js';
 import { statedContract } from './stated-contract.js';
 import { upkeepParts } from './upkeep-parts.js';
 
@@ -83,22 +85,30 @@ export function assemble(
 
   const grants = grantSources(config, calls.permissionService);
   const link = revocationLink(config, redis, currentRedis);
+  const left = new LeftTokens(redis, {
+    prefix: config.keyPrefix,
+    onDropped: (count) => spent.dropped(count),
+  });
   const store = new RedisSessionStore(redis, {
     prefix: config.keyPrefix,
     link,
+    left,
     onCorrupt: (reason) => events.corruptSession(reason),
   });
   const index = new RedisSessionIndex(redis, config.lifetimes.absoluteSeconds);
   const cipher = new TokenCipher(sealer);
-  const spent = tokenRevocations({ idps, cipher, registry, logger });
+  const judge = judgeLeft({ idps: config.idps, index, store });
+  const spent = tokenRevocations({ idps, cipher, registry, logger, left, judge });
   const due = new RefreshDue(redis);
   measureLiveSessions(() => due.size(), registry);
-  const ended = endOfSession({ spent, idps: config.idps, due, events });
+  const ended = endOfSession({ spent, left, idps: config.idps, due, events });
   const revocations = new Revocations({
     redis,
     link,
     index,
     prefix: config.keyPrefix,
+    left,
+    tokensToRevoke: tokensToRevoke(config.idps, 'revoked'),
     ended: ended.byRevocation,
   });
   const pushes = new PermissionPushes(redis, revocations);
@@ -113,6 +123,7 @@ export function assemble(
     shareEmail: config.shareEmail,
     permFreshSeconds: config.refresh.permFreshSeconds,
     noteInUse: (handle, session) => upkeep.noteInUse(handle, session),
+    tokensToRevoke: (how, replacedBy) => tokensToRevoke(config.idps, how, replacedBy),
     ended: ended.byLifecycle,
   });
   const given = { config, registry, logger, audit, redis, store, sessions, cipher, clock, due };

@@ -3,6 +3,7 @@ import type { Config } from './config.js';
 import { TokenCipher } from './oidc/token-cipher.js';
 import { Sealer } from './sealing/sealer.js';
 import { RedisSessionStore } from './sessions/redis-session-store.js';
+import { LeftTokens } from './sessions/left-tokens.js';
 import { RefreshDue } from './sessions/refresh-due.js';
 import { rekey } from './sessions/rekey.js';
 
@@ -18,6 +19,7 @@ export async function rekeyCommand(config: Config, logger: Logger): Promise<numb
     const result = await rekey({
       store: new RedisSessionStore(redis, { prefix: config.keyPrefix }),
       due: new RefreshDue(redis),
+      left: new LeftTokens(redis, { prefix: config.keyPrefix }),
       cipher: new TokenCipher(new Sealer(config.sealKeys)),
     });
     const [first] = config.sealKeys;

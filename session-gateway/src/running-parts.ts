@@ -1,4 +1,3 @@
-import type { SessionHandle } from '@sallyport/shared';
 import {
   ConfigError,
   Counter,
@@ -10,13 +9,8 @@ import {
 } from '@sallyport/shared/runtime';
 import type { Config } from './config.js';
 import { parseSealKeys } from './config-rules.js';
-import type { Events } from './events.js';
-import type { IdpRegistration, TokenRevocationRule } from './oidc/idp-registration.js';
-import type { SpentSession, TokenRevocations } from './oidc/token-revocations.js';
 import type { SealKey } from './sealing/key-ring.js';
 import { sealKeyWatch, type SealKeyWatch } from './sealing/seal-key-watch.js';
-import type { RefreshDue } from './sessions/refresh-due.js';
-import type { EndedSession, SessionEnd } from './sessions/session-lifecycle.js';
 
 /**
  * Where audit events go. SIGHUP opens the file anew, for whoever rotates it. An event that cannot be
@@ -91,55 +85,4 @@ export function watchedSealKeys(config: Config, registry: Registry, logger: Logg
       logger.error({ problems }, 'seal keys: the new file is not usable, the old ring stays');
     },
   });
-}
-
-/** What follows the end of a session, however it came; nobody waits for it. */
-export function endOfSession(parts: {
-  readonly spent: Pick<TokenRevocations, 'add'>;
-  readonly idps: readonly Pick<IdpRegistration, 'id' | 'revokeTokens'>[];
-  readonly due: Pick<RefreshDue, 'forget'>;
-  readonly events: Pick<Events, 'revoked'>;
-}): {
-  byRevocation: (session: SpentSession) => void;
-  byLifecycle: (session: EndedSession, how: SessionEnd) => void;
-} {
-  const { spent, due, events } = parts;
-  const rules = new Map(parts.idps.map(({ id, revokeTokens }) => [id, revokeTokens]));
-  const forget = (handle: SessionHandle): void => {
-    // A hint that is left behind goes when it is due.
-    due.forget(handle).catch(() => undefined);
-  };
-  return {
-    byRevocation: (session) => {
-      if (rules.get(session.idp) !== 'never') spent.add(session);
-      forget(session.handle);
-    },
-    byLifecycle: (one, how) => {
-      const { handle, session } = one;
-      const { profile, grants, sealedTokens } = session;
-      if (isToBeRevoked(one, how, rules.get(profile.idp))) {
-        spent.add({ handle, idp: profile.idp, sealedTokens });
-      }
-      forget(handle);
-      // The routes have told of these.
-      if (how === 'closed' || how === 'device') return;
-      const { userId } = grants;
-      events.revoked({ kind: 'user', cause: how, ended: 1, userId, idp: profile.idp, handle });
-    },
-  };
-}
-
-/**
- * A provider that is given one token of a grant ends the whole grant, and some end all of a person's:
- * whoever logs in twice in a browser has the second session on the grant of the first.
- */
-function isToBeRevoked(
-  { session, replacedBy }: EndedSession,
-  how: SessionEnd,
-  rule: TokenRevocationRule | undefined,
-): boolean {
-  const { idp, sub } = session.profile;
-  if (replacedBy?.idp === idp && replacedBy.sub === sub) return false;
-  if (rule === 'always') return true;
-  return rule === 'logout' && how !== 'session_limit' && how !== 'device';
 }

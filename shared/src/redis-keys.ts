@@ -81,6 +81,17 @@ export function refreshLockKey(handle: SessionHandle): string {
 /** Sessions by when their tokens or permissions are next due. */
 export const refreshDueKey = 'gateway:refresh-due';
 
+/** What is left of a session that ended until the provider has revoked its tokens; in the slot of its records. */
+export function leftTokensKey(prefix: string, handle: SessionHandle): string {
+  return `gateway:left:{${prefix}${handle}}`;
+}
+
+/** Which sessions left tokens: by when somebody is to see to them, and by when they ended; ms, in one slot. */
+export const leftTokensPlan = {
+  due: 'gateway:left-due:{plan}',
+  ended: 'gateway:left-ended:{plan}',
+} as const;
+
 /** Why a session was ended by us, for the next answer to whoever still holds its cookie. */
 export function endedSessionKey(handle: SessionHandle): string {
   return `gateway:ended:${handle}`;

@@ -101,6 +101,42 @@ function suite(redis: () => TestRedis): void {
     await third.release();
   });
 
+  it('reg-A39: keeps what is counted of a token although a caller comes that read before the last refresh', async () => {
+    for (const uses of [1, 2]) {
+      const handle = aHandle();
+      for (let use = 0; use < uses; use += 1) {
+        const holder = held(await eventually(handle, 2));
+        await holder.markInFlight();
+        holder.abandon();
+      }
+      // Paused since before the refresh that brought version 2; it finds that out and lets go.
+      const late = await eventually(handle, 1);
+      if (late.outcome === 'held') await late.lock.release();
+      const next = await eventually(handle, 2);
+      expect(next).toMatchObject(
+        uses === 1 ? { outcome: 'held', lock: { isRetry: true } } : { outcome: 'spent' },
+      );
+      if (next.outcome === 'held') next.lock.abandon();
+    }
+  });
+
+  it('reg-A39: remembers a use of unknown fate when a holder lets go without having used it', async () => {
+    const handle = aHandle();
+    const first = held(await one.acquire(handle, 1));
+    await first.markInFlight();
+    first.abandon();
+    // Redis failed it, say, when it looked at the session.
+    await held(await eventually(handle, 1)).release();
+    const retry = held(await one.acquire(handle, 1));
+    expect(retry.isRetry).toBe(true);
+    await retry.markInFlight();
+    retry.settle();
+    await retry.release();
+    const fresh = held(await one.acquire(handle, 2));
+    expect(fresh.isRetry).toBe(false);
+    await fresh.release();
+  });
+
   it('rests after a failure, and knows afterwards whether the token may be spent', async () => {
     for (const fate of ['unspent', 'unknown'] as const) {
       const handle = aHandle();

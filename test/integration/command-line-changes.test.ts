@@ -54,7 +54,7 @@ describeOnRedis(
     it('says where the replicas have not confirmed what has ended', async () => {
       const { settings, login, statusOf, audit } = rig();
       const browser = await login();
-      const waits = { REDIS_REVOCATION_ACKS: '1', GATEWAY_REDIS_TIMEOUT_MS: '200' };
+      const waits = { REDIS_REVOCATION_ACKS: '1', GATEWAY_REDIS_TIMEOUT_MS: '1000' };
       const words = ['session', 'revoke', '--user', 'user-7'];
       const { code, out, err } = await runCommand({ ...settings, ...waits }, ...words);
 

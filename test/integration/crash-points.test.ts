@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { exchange } from '@sallyport/demo/web-client/exchange';
+import { leftTokensPlan } from '@sallyport/shared';
 import { SignJWT } from 'jose';
 import { BrowserJar } from '../support/browser-jar.js';
 import type { Strike } from '../support/crash-switch.js';
@@ -109,6 +110,13 @@ describeOnRedis(
       await admin()?.del('none', ...indexes.map(({ key }) => key));
       return answer.status === 204 && left.length === 0 ? [] : ['a session outlived a revocation'];
     };
+    /** By the gateway that is left; whoever was killed over them has no lease any more. */
+    const everyLeftTokenRevoked = () =>
+      until(async () => {
+        const left = (await admin()?.zrange(leftTokensPlan.due, 0, -1)) ?? [];
+        for (const handle of left) await admin()?.zadd(leftTokensPlan.due, 'XX', 0, handle);
+        return left.length === 0;
+      });
     const judged = async (scene: Promise<Scene>): Promise<string[]> => {
       const { judge } = await scene;
       return [...(await unequal()), ...(await judge()), ...(await outliveRevocation())];
@@ -173,7 +181,9 @@ describeOnRedis(
         };
       },
       'a logout': async (): Promise<Scene> => {
+        const issued = stack.idp.issued.length;
         const browser = await stack.login();
+        const tokens = stack.idp.issued.slice(issued);
         const session = sessionOf(browser, stack.origin);
         let answered = false;
         return {
@@ -186,6 +196,8 @@ describeOnRedis(
             const again = await logout(browser);
             if (again.status !== 200) found.push(`a second logout is a ${String(again.status)}`);
             if (await isAlive(session)) found.push('a session outlived its second logout');
+            await everyLeftTokenRevoked();
+            if (await stack.idp.takes(tokens)) found.push('a refresh token outlived its session');
             return [...found, ...(await canLogIn(browser))];
           },
         };

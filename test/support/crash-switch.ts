@@ -141,9 +141,13 @@ const sources = readdirSync(folder).map((file) => ({
   name: file.replace('.lua', ''),
   text: readFileSync(join(folder, file), 'utf8'),
 }));
-const pair = sources.find(({ name }) => name === 'pair')?.text ?? '';
+const sourceOf = (wanted: string): string =>
+  sources.find(({ name }) => name === wanted)?.text ?? '';
+const [pair, left] = [sourceOf('pair'), sourceOf('plan-left')];
 const scripts = sources.flatMap(({ name, text }) =>
-  [text, `${pair}\n${text}`].map((source) => [source, name] as const),
+  ['', `${pair}\n`, `${left}\n`, `${pair}\n${left}\n`].map(
+    (before) => [before + text, name] as const,
+  ),
 );
 const byDigest = new Map(
   scripts.map(([source, name]) => [createHash('sha1').update(source).digest('hex'), name]),

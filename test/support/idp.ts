@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { exchange } from '@sallyport/demo/web-client/exchange';
 import { createMemoryAdapter } from '@sallyport/demo/idp/memory-adapter';
 import type { ClientMetadata, Configuration, JWK, Provider } from 'oidc-provider';
 import { aliasesAt, mutualTls, tlsMethods, tlsServer, type IdpTls } from './idp-tls.js';
@@ -29,6 +30,8 @@ export interface TestIdp {
   readonly refreshes: { used: number; refused: number; familiesRevoked: number };
   /** Every code and token issued: what no log and no key may hold. */
   readonly issued: readonly string[];
+  /** Whether it would give new tokens for one of these; if so, it has. */
+  takes(refreshTokens: readonly string[]): Promise<boolean>;
   /** Signs with the provider's own key: logout tokens as a test wants them. */
   readonly privateKey: KeyObject;
   /** The key id of {@link privateKey}. */
@@ -106,6 +109,21 @@ export async function startIdp(options: {
     count: (path) => paths.filter((seen) => seen === path).length,
     refreshes,
     issued,
+    takes: async (refreshTokens) => {
+      const basic = Buffer.from(`${idpClient.id}:${idpClient.secret}`).toString('base64');
+      for (const refresh_token of new Set(refreshTokens)) {
+        const { status } = await exchange(`${issuer}/token`, {
+          method: 'POST',
+          headers: [
+            ['Authorization', `Basic ${basic}`],
+            ['Content-Type', 'application/x-www-form-urlencoded'],
+          ],
+          body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token }).toString(),
+        });
+        if (status === 200) return true;
+      }
+      return false;
+    },
     get privateKey() {
       return key.privateKey;
     },

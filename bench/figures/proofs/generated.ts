@@ -90,7 +90,7 @@ export const generatedProofs: readonly Proof[] = [
   generated({
     name: 'differential',
     about: 'HTTP = gRPC = a plain model on >= 100,000 generated inputs',
-    minutes: 15,
+    minutes: 45,
     project: 'integration',
     pattern: 'extauthz-differential',
   }),

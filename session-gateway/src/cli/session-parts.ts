@@ -8,16 +8,18 @@ import {
 } from '@sallyport/shared/runtime';
 import { auditLog } from '../audit/audit-log.js';
 import type { Config } from '../config.js';
+import { endOfSession, tokensToRevoke } from '../end-of-session.js';
 import { createEvents, type Events } from '../events.js';
 import { idpParts } from '../idp-parts.js';
 import { createIdpEvents } from '../oidc/idp-events.js';
 import { TokenCipher } from '../oidc/token-cipher.js';
 import { tokenRevocations } from '../oidc/token-revocations.js';
 import { revocationLink } from '../redis-link.js';
-import { endOfSession, openAuditFile } from '../running-parts.js';
+import { openAuditFile } from '../running-parts.js';
 import { Sealer } from '../sealing/sealer.js';
 import { AcknowledgedLink } from '../sessions/acknowledged-link.js';
 import { DeviceRef } from '../sessions/device-ref.js';
+import { LeftTokens } from '../sessions/left-tokens.js';
 import { RedisSessionIndex } from '../sessions/redis-session-index.js';
 import { RedisSessionStore } from '../sessions/redis-session-store.js';
 import { RefreshDue } from '../sessions/refresh-due.js';
@@ -62,20 +64,26 @@ export async function withSessions<T>(
   const cipher = new TokenCipher(new Sealer(config.sealKeys));
   const observe = () => () => undefined;
   const { idps } = idpParts({ config, events: createIdpEvents(registry, logger), observe, clock });
-  const spent = tokenRevocations({ idps, cipher, registry, logger });
-  const due = new RefreshDue(redis);
-  const ended = endOfSession({ spent, idps: config.idps, due, events });
   const { keyPrefix: prefix, lifetimes: configured } = config;
-  const store = new RedisSessionStore(redis, { prefix, link });
+  const left = new LeftTokens(redis, { prefix });
+  const spent = tokenRevocations({ idps, cipher, registry, logger, left });
+  const due = new RefreshDue(redis);
+  const ended = endOfSession({ spent, left, idps: config.idps, due, events });
+  const store = new RedisSessionStore(redis, { prefix, link, left });
   const index = new RedisSessionIndex(redis, configured.absoluteSeconds);
   const lifecycle = (lifetimes = configured) =>
     new SessionLifecycle({
       ...{ store, index, cipher, lifetimes, keyForm: config.keyForm },
       limit: config.sessionLimit,
       permFreshSeconds: lifetimes.absoluteSeconds,
+      tokensToRevoke: (how, replacedBy) => tokensToRevoke(config.idps, how, replacedBy),
       ended: ended.byLifecycle,
     });
-  const revocations = new Revocations({ redis, link, index, prefix, ended: ended.byRevocation });
+  const revocations = new Revocations({
+    ...{ redis, link, index, prefix, left },
+    tokensToRevoke: tokensToRevoke(config.idps, 'revoked'),
+    ended: ended.byRevocation,
+  });
   try {
     await connectOrFail(redis, config.redisPatience).catch(unreachable);
     const refs = new DeviceRef(config.sealKeys);

@@ -8,6 +8,7 @@ import {
   encodeReaderRecord,
   newlyStored,
 } from './gateway-record.js';
+import type { LeftTokens } from './left-tokens.js';
 import { LuaScript } from './lua-script.js';
 import {
   SessionExistsError,
@@ -17,6 +18,7 @@ import {
   type SessionUpdate,
   type SessionView,
   type StoredSession,
+  type TokensToRevoke,
   type UpdateOutcome,
 } from './session-store.js';
 import { PlainLink, writeAnyway, type WriteLink } from './write-link.js';
@@ -26,6 +28,8 @@ export interface RedisSessionStoreOptions {
   readonly prefix: string;
   /** For the end of a session; the ordinary connection if left out. */
   readonly link?: WriteLink;
+  /** Where the tokens of a session that ends are left; left out, nothing is left of it. */
+  readonly left?: Pick<LeftTokens, 'terms' | 'giveUp'>;
   /** Told why a pair of records that is there is no session: half, immortal, overdue, a field's name. */
   readonly onCorrupt?: (reason: string) => void;
 }
@@ -38,7 +42,7 @@ const script = {
   slide: new LuaScript('pair', 'deadline', 'slide'),
   cap: new LuaScript('pair', 'deadline', 'cap'),
   reseal: new LuaScript('pair', 'reseal'),
-  take: new LuaScript('pair', 'take'),
+  take: new LuaScript('pair', 'plan-left', 'take'),
 };
 
 /** Both records in Redis: one script, one slot, one expiry per verb. The rules stand in `lua/`. */
@@ -46,12 +50,14 @@ export class RedisSessionStore implements SessionStore {
   readonly #redis: RedisConnection;
   readonly #link: WriteLink;
   readonly #prefix: string;
+  readonly #left: RedisSessionStoreOptions['left'];
   readonly #onCorrupt: (reason: string) => void;
 
   constructor(redis: RedisConnection, options: RedisSessionStoreOptions) {
     this.#redis = redis;
     this.#link = options.link ?? new PlainLink(redis);
     this.#prefix = options.prefix;
+    this.#left = options.left;
     this.#onCorrupt = options.onCorrupt ?? (() => undefined);
   }
 
@@ -163,10 +169,15 @@ export class RedisSessionStore implements SessionStore {
   async take(
     handle: SessionHandle,
     told?: (session: StoredSession) => void,
+    tokens?: TokensToRevoke,
   ): Promise<StoredSession | undefined> {
-    const write = script.take.write(this.#keys(handle), []);
+    const terms = tokens && this.#left?.terms(handle, tokens);
+    const keys = [...this.#keys(handle), ...(terms?.keys ?? [])] as const;
+    const write = script.take.write(keys, [terms?.arg ?? '']);
     const { replies, unconfirmed } = await writeAnyway(this.#link, [write]);
-    const session = this.#judge(replies[0] as Answer<string[]>, decodeRecord);
+    const [answer, pushedOut] = replies[0] as [Answer<string[]>, string[]];
+    this.#left?.giveUp(pushedOut);
+    const session = this.#judge(answer, decodeRecord);
     if (session !== undefined) told?.(session);
     if (unconfirmed !== undefined) throw unconfirmed;
     return session;

@@ -23,7 +23,9 @@ export interface HeldLock {
    * @returns false if the lock was lost meanwhile: then the token must not be sent.
    */
   markInFlight(): Promise<boolean>;
-  /** The token's fate is known and stored. Safe to repeat, and after any other end. */
+  /** The token's fate is known and stored: its uses count no more. To be followed by a release. */
+  settle(): void;
+  /** Lets go; uses of unknown fate stay counted. Safe to repeat, and after any other end. */
   release(): Promise<void>;
   /** The attempt failed: nobody tries again for a while. `unknown`: the token may be spent. */
   rest(fate: 'unspent' | 'unknown'): Promise<void>;
@@ -67,17 +69,18 @@ export class RefreshLock {
       args,
     )) as ['held', number] | ['busy' | 'resting' | 'spent'];
     if (outcome !== 'held') return { outcome };
-    return { outcome, lock: this.#held(handle, owner, uses > 0) };
+    return { outcome, lock: this.#held(handle, owner, uses) };
   }
 
   get #lease(): number {
     return this.#options.lease ?? defaultLease;
   }
 
-  #held(handle: SessionHandle, owner: string, isRetry: boolean): HeldLock {
+  #held(handle: SessionHandle, owner: string, uses: number): HeldLock {
     const { retryAfter, memory } = this.#options;
     let leaseNow = this.#lease;
     let marked = false;
+    let settled = false;
     let ended = false;
     const advance = async (next: string, add = 0, most = 2): Promise<boolean> => {
       const args = [owner, next, add, most, Math.ceil(leaseNow), memory];
@@ -94,14 +97,16 @@ export class RefreshLock {
       return first;
     };
     return {
-      isRetry,
+      isRetry: uses > 0,
       markInFlight: async () => {
         leaseNow = retryAfter;
         marked = await advance(owner, 1);
         return marked;
       },
+      settle: () => void (settled = true),
       release: async () => {
-        if (end()) await advance('release');
+        // A mark that nobody answered was followed by no use.
+        if (end()) await advance('release', 0, settled ? 0 : marked ? 2 : uses);
       },
       rest: async (fate) => {
         if (!end()) return;

@@ -1,5 +1,6 @@
 import type { SessionHandle } from '@sallyport/shared';
 import type { TokenCipher } from '../oidc/token-cipher.js';
+import type { LeftTokens } from './left-tokens.js';
 import type { RefreshDue } from './refresh-due.js';
 import type { SessionStore } from './session-store.js';
 
@@ -7,6 +8,8 @@ export interface RekeyOptions {
   readonly store: Pick<SessionStore, 'find' | 'reseal'>;
   /** Knows every session that is kept fresh. */
   readonly due: Pick<RefreshDue, 'all'>;
+  /** Of sessions that have ended: their tokens are still to be revoked at the provider. */
+  readonly left: Pick<LeftTokens, 'all' | 'reseal'>;
   readonly cipher: Pick<TokenCipher, 'isCurrent' | 'reseal'>;
 }
 
@@ -24,7 +27,10 @@ const passes = 10;
 
 type Outcome = 'resealed' | 'current' | 'unreadable' | 'gone';
 
-/** Seals every session's tokens by the ring's first key. A session in use is not disturbed by it. */
+/**
+ * Seals every session's tokens by the ring's first key, also those that sessions have left. A session
+ * in use is not disturbed by it.
+ */
 export async function rekey(options: RekeyOptions): Promise<RekeyResult> {
   let resealed = 0;
   for (let pass = 1; ; pass += 1) {
@@ -38,14 +44,34 @@ export async function rekey(options: RekeyOptions): Promise<RekeyResult> {
 
 async function once(options: RekeyOptions): Promise<Record<Outcome, number>> {
   const counts = { resealed: 0, current: 0, unreadable: 0, gone: 0 };
-  const queue = await options.due.all();
-  const next = async (): Promise<void> => {
-    for (let handle = queue.pop(); handle !== undefined; handle = queue.pop()) {
-      counts[await rekeyOne(options, handle)] += 1;
-    }
+  const work = async (
+    queue: SessionHandle[],
+    one: (options: RekeyOptions, handle: SessionHandle) => Promise<Outcome>,
+  ): Promise<void> => {
+    const next = async (): Promise<void> => {
+      for (let handle = queue.pop(); handle !== undefined; handle = queue.pop()) {
+        counts[await one(options, handle)] += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, next));
   };
-  await Promise.all(Array.from({ length: atOnce }, next));
+  await work(await options.due.all(), rekeyOne);
+  // After them: one that ends meanwhile is found here.
+  await work(await options.left.all(), rekeyLeft);
   return counts;
+}
+
+async function rekeyLeft({ left, cipher }: RekeyOptions, handle: SessionHandle): Promise<Outcome> {
+  try {
+    const resealed = await left.reseal(handle, async (sealed) =>
+      cipher.isCurrent(sealed) ? sealed : cipher.reseal(sealed, handle),
+    );
+    if (resealed === undefined) return 'gone';
+    return resealed ? 'resealed' : 'current';
+  } catch (error) {
+    if ((error as Error).name !== 'SealError') throw error;
+    return 'unreadable';
+  }
 }
 
 async function rekeyOne({ store, cipher }: RekeyOptions, handle: SessionHandle): Promise<Outcome> {

@@ -3,7 +3,7 @@ import type { TokenCipher } from '../oidc/token-cipher.js';
 import type { TokenSet } from '../oidc/token-set.js';
 import type { SessionIndex } from './session-index.js';
 import { ownersOf } from './session-owners.js';
-import type { Profile, SessionStore, StoredSession } from './session-store.js';
+import type { Profile, SessionStore, StoredSession, TokensToRevoke } from './session-store.js';
 import { isUnconfirmed, orUnavailable } from './store-unavailable.js';
 
 /** By logout or by what became of it, from its user's list, by a later login in the same browser, for want of room. */
@@ -28,8 +28,13 @@ export interface SessionEndingOptions {
   readonly store: Pick<SessionStore, 'take'>;
   readonly index: Pick<SessionIndex, 'leave'>;
   readonly cipher: Pick<TokenCipher, 'open'>;
-  /** Told of every session that ended here; must not throw. */
-  readonly ended?: (session: EndedSession, how: SessionEnd) => void;
+  /** Whose tokens are to be revoked at the provider after such an end. */
+  readonly tokensToRevoke?: (how: SessionEnd, replacedBy?: Profile) => TokensToRevoke;
+  /**
+   * Told of every session that ended here; must not throw. What it returns never rejects, and nobody
+   * is answered before it resolves.
+   */
+  readonly ended?: (session: EndedSession, how: SessionEnd) => Promise<void>;
 }
 
 /** How a session ends, and what follows from it although no replica confirms it. */
@@ -50,8 +55,8 @@ export class SessionEnding {
     told?: (closed: ClosedSession) => void,
     how: 'closed' | 'device' = 'closed',
   ): Promise<ClosedSession | undefined> {
-    const { session, unconfirmed } = await this.end(handle, how);
-    const closed = session && (await this.#closed(handle, session));
+    const { session, noted, unconfirmed } = await this.#end(handle, how);
+    const closed = session && (await this.#closed(handle, session, noted));
     if (closed !== undefined) told?.(closed);
     if (unconfirmed !== undefined) throw unconfirmed;
     return closed;
@@ -59,17 +64,22 @@ export class SessionEnding {
 
   /** Ends one that is over anyway: whoever meets it again ends it again, whatever the replicas say. */
   async drop(handle: SessionHandle): Promise<void> {
-    const { session } = await this.end(handle, 'closed');
-    if (session !== undefined) await this.#leave(handle, session);
+    const { session, noted } = await this.#end(handle, 'closed');
+    if (session !== undefined) await this.#leave(handle, session, noted);
   }
 
   /** It is over: what is left in an index is a ghost, and no reason to tell the person otherwise. */
-  async #leave(handle: SessionHandle, session: StoredSession): Promise<void> {
-    await this.#options.index.leave(ownersOf(session), [handle]).catch(() => undefined);
+  async #leave(handle: SessionHandle, session: StoredSession, noted: Noted): Promise<void> {
+    const left = this.#options.index.leave(ownersOf(session), [handle]).catch(() => undefined);
+    await Promise.all([left, noted]);
   }
 
-  async #closed(handle: SessionHandle, session: StoredSession): Promise<ClosedSession> {
-    await this.#leave(handle, session);
+  async #closed(
+    handle: SessionHandle,
+    session: StoredSession,
+    noted: Noted,
+  ): Promise<ClosedSession> {
+    await this.#leave(handle, session, noted);
     const { cipher } = this.#options;
     const tokens = await cipher.open(session.sealedTokens, handle).catch(() => undefined);
     return {
@@ -80,27 +90,37 @@ export class SessionEnding {
     };
   }
 
+  /** One that makes way for a login; its entries in the indexes are left to that. */
+  async end(handle: SessionHandle, how: SessionEnd, replacedBy?: Profile): Promise<void> {
+    await (
+      await this.#end(handle, how, replacedBy)
+    ).noted;
+  }
+
   /**
    * In one step: tokens that a refresh stores are either taken here, or find nothing to be stored in.
    * @returns `unconfirmed`: for want of the replicas' word; it has ended all the same
    */
-  async end(
+  async #end(
     handle: SessionHandle,
     how: SessionEnd,
     replacedBy?: Profile,
-  ): Promise<{ session?: StoredSession | undefined; unconfirmed?: Error }> {
-    const { store, ended } = this.#options;
+  ): Promise<{ session?: StoredSession | undefined; noted: Noted; unconfirmed?: Error }> {
+    const { store, ended, tokensToRevoke } = this.#options;
     let session: StoredSession | undefined;
+    let noted: Noted;
     const told = (taken: StoredSession): void => {
       session = taken;
-      ended?.({ handle, session: taken, ...(replacedBy && { replacedBy }) }, how);
+      noted = ended?.({ handle, session: taken, ...(replacedBy && { replacedBy }) }, how);
     };
     try {
-      await orUnavailable(store.take(handle, told));
-      return { session };
+      await orUnavailable(store.take(handle, told, tokensToRevoke?.(how, replacedBy)));
+      return { session, noted };
     } catch (error) {
       if (!isUnconfirmed(error)) throw error;
-      return { session, unconfirmed: error };
+      return { session, noted, unconfirmed: error };
     }
   }
 }
+
+type Noted = Promise<void> | undefined;

@@ -55,7 +55,10 @@ export class SessionRefresh {
     try {
       // Whoever had the lock before may have done it all, or ended the session.
       const session = await orUnavailable(this.#options.store.find(handle));
-      if (session === undefined) return { outcome: 'gone' };
+      if (session === undefined) {
+        lock.settle();
+        return { outcome: 'gone' };
+      }
       if (session.tokenVersion !== seen.tokenVersion) return { outcome: 'refreshed' };
       return await this.#exchange(handle, session, lock);
     } finally {
@@ -111,6 +114,7 @@ export class SessionRefresh {
       ...(grants === undefined || isOutdated ? {} : { permissions: grants }),
     });
     if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
+    lock.settle();
     const isRevoked = outcome.outcome === 'updated' && !(await sessions.stands(session));
     if (isRevoked) await sessions.drop(handle);
     if (isRevoked || outcome.outcome === 'gone') {
@@ -138,6 +142,7 @@ export class SessionRefresh {
       await lock.rest(verdict.fate).catch(() => undefined);
       return { outcome: 'kept', reason: verdict.reason };
     }
+    lock.settle();
     // The token may be refused because the one retry of it has brought new ones meanwhile.
     const current = await orUnavailable(store.find(handle));
     if (current === undefined) return { outcome: 'gone' };

@@ -89,6 +89,14 @@ export interface SessionUpdate {
   };
 }
 
+/** Whose tokens are left, when a session ends, until the provider has revoked them. */
+export interface TokensToRevoke {
+  /** Those of these registrations. */
+  readonly idps: readonly string[];
+  /** But not of the person whose new login takes its place: it lives on the same grant. */
+  readonly replacedBy?: Pick<Profile, 'idp' | 'sub'>;
+}
+
 export type UpdateOutcome =
   | { readonly outcome: 'gone' }
   | {
@@ -165,9 +173,11 @@ export interface SessionStore {
    * The same. @returns the session as it was at its end, or undefined if there was no whole one.
    * @param told of a session that has ended, before this resolves, and also where it rejects
    *   because no replica confirms it: who takes again finds nothing
+   * @param tokens to be left in the same step, for whoever revokes them; none if left out
    */
   take(
     handle: SessionHandle,
     told?: (session: StoredSession) => void,
+    tokens?: TokensToRevoke,
   ): Promise<StoredSession | undefined>;
 }

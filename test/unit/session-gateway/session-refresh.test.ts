@@ -122,6 +122,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
           lock: {
             isRetry: false,
             markInFlight: () => reply('mark', true),
+            settle: () => undefined,
             release: () => reply('release', undefined),
             rest: (fate) => reply(`rest ${fate}`, undefined),
             abandon: () => void log.push('abandon'),
