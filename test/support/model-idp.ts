@@ -26,13 +26,17 @@ export class ModelIdp {
   /** How often each refresh token was sent, and each state completed. */
   readonly sent = new Map<string, number>();
   readonly completed = new Map<string, number>();
-  /** Tokens whose use the gateway cannot know the outcome of. */
-  readonly unanswered = new Set<string>();
+  /** How often a token was sent of which the gateway cannot know what became of it. */
+  readonly unanswered = new Map<string, number>();
   nextFault: RefreshFault = 'none';
   seconds = 600;
 
   constructor(turns: Turns) {
     this.#turns = turns;
+  }
+
+  #leaveUnanswered(token: string): void {
+    this.unanswered.set(token, (this.unanswered.get(token) ?? 0) + 1);
   }
 
   /** The sessions here whose family was revoked. */
@@ -84,7 +88,7 @@ export class ModelIdp {
           throw unreachable('ECONNREFUSED');
         }
         if (fault === 'server-error') {
-          this.unanswered.add(token);
+          this.#leaveUnanswered(token);
           throw unreachable('UND_ERR_SOCKET');
         }
         const family = this.#families.get(token);
@@ -97,7 +101,7 @@ export class ModelIdp {
         this.#families.set(family.current, family);
         await this.#turn();
         if (fault === 'lost') {
-          this.unanswered.add(token);
+          this.#leaveUnanswered(token);
           throw unreachable('UND_ERR_HEADERS_TIMEOUT');
         }
         return tokens(family.current);

@@ -102,9 +102,11 @@ export class SessionWorld {
       await this.#uses.check(id, 'the-other-lane');
       await this.#uses.check(id, 'its-own-lane');
     }
-    const retriable = this.#scene.failures > 0;
+    // Once, again after each time that the provider failed to answer (TRUST R13), and once more where
+    // what it answered could not be stored.
+    const retriable = this.#scene.failures > 0 ? 1 : 0;
     for (const [token, times] of idp.sent) {
-      const allowed = retriable || idp.unanswered.has(token) ? 2 : 1;
+      const allowed = 1 + (idp.unanswered.get(token) ?? 0) + retriable;
       if (times > allowed) this.oracle.wrong.push(`I4 ${token} was sent ${String(times)} times`);
     }
     for (const [state, times] of idp.completed) {

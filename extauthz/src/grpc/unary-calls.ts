@@ -152,10 +152,19 @@ class UnaryCall {
     this.#rules.unread.delete(this);
     if (this.#isAnswered) return;
     const body = this.#more === undefined ? this.#body : Buffer.concat(this.#more);
-    if (body === undefined || body.length < prefix) { this.fail(notOne); return; }
+    if (body === undefined || body.length < prefix) {
+      this.fail(notOne);
+      return;
+    }
     // One that is shorter than it says was cut off; what follows it would be a second one.
-    if (body.readUInt32BE(1) !== body.length - prefix) { this.fail(notOne); return; }
-    if (body[0] !== 0) { this.fail(compressed); return; }
+    if (body.readUInt32BE(1) !== body.length - prefix) {
+      this.fail(notOne);
+      return;
+    }
+    if (body[0] !== 0) {
+      this.fail(compressed);
+      return;
+    }
     this.#rules.handle(body.subarray(prefix), (error, answer) => {
       if (error === null && answer !== undefined) this.#answer(answer);
       else this.fail(error ?? { code: status.INTERNAL, details: 'no answer' });
