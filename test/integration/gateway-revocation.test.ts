@@ -167,7 +167,7 @@ describeOnRedis(
         // The lists of due work come and go by themselves.
         const sessions = async () =>
           (await dump(redis()))
-            .filter(({ key }) => key.includes('session:'))
+            .filter(({ key }) => /^(?:extauthz|gateway):session:/.test(key))
             .map(({ value }) => value);
         const before = await sessions();
         expect((await call('PUT', path, { body })).status).toBe(400);

@@ -18,7 +18,7 @@ export async function dump(redis: Pick<TestRedis, 'admins'>): Promise<Entry[]> {
 /** What is kept of a session or of a login under way: not the indexes, plans and counters around them. */
 export async function records(redis: Pick<TestRedis, 'admins'>): Promise<Entry[]> {
   const around =
-    /^(?:extauthz:activity|gateway:(?:user|sub|sid|epoch|revoke-seq|revoke-due|refresh-due|left|ack|jti))\b/;
+    /^(?:extauthz:activity|gateway:(?:user|sub|sid|epoch|revoke-seq|revoke-due|refresh-due|left|contract|ack|jti))\b/;
   return (await dump(redis)).filter(({ key }) => !around.test(key));
 }
 
