@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, SessionHandle } from '@sallyport/shared';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
 import { asIdentityProviderError } from '../oidc/identity-provider-error.js';
@@ -87,12 +88,17 @@ export class SessionRefresh {
     if (refreshToken === undefined || idp === undefined) return { outcome: 'no_refresh_token' };
     // Before the token is spent: what it brings must be stored at once, not wait for this.
     const grants = await permissions.fetch(handle, session);
-
-    if (!(await sessions.stands(session))) {
+    // In one journey: a mark on a session that is over marks nothing any more.
+    const [standing, marked] = await Promise.all([
+      sessions.stands(session),
+      orUnavailable(lock.markInFlight()),
+    ]);
+    if (!standing) {
+      lock.settle();
       await sessions.drop(handle);
       return { outcome: 'gone' };
     }
-    if (!(await orUnavailable(lock.markInFlight()))) return this.#resultOfOther(handle, session);
+    if (!marked) return this.#resultOfOther(handle, session);
     events.tokenSent(lock.isRetry);
     let answer: RefreshedTokens;
     try {
@@ -115,7 +121,12 @@ export class SessionRefresh {
     });
     if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
     lock.settle();
-    const isRevoked = outcome.outcome === 'updated' && !(await sessions.stands(session));
+    // The next may have the lock as soon as the tokens are stored.
+    const [stillStands] = await Promise.all([
+      outcome.outcome !== 'updated' || sessions.stands(session),
+      lock.release().catch(() => undefined),
+    ]);
+    const isRevoked = !stillStands;
     if (isRevoked) await sessions.drop(handle);
     if (isRevoked || outcome.outcome === 'gone') {
       // Ended meanwhile: nobody may be left with a token of this session.
@@ -185,8 +196,4 @@ export class SessionRefresh {
     }
     return { outcome: 'kept', reason: 'busy' };
   }
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
