@@ -142,7 +142,8 @@ describe('one primary, two replicas and three sentinels', () => {
     await dead?.restart();
     await until(async () => (await hasEverywhere(id)).length === 0);
     await remembered();
-  });
+    // The sentinels take their time with the one that returns, and again if an election is split.
+  }, 180_000);
 
   it('waits for the sentinels to come back when none can say who is master', async () => {
     const id = await remembered();
