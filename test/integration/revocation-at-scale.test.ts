@@ -1,4 +1,4 @@
-import { afterAll, expect, it } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import { revokeDueKey, userOwner } from '@sallyport/shared';
 import { exchange } from '@sallyport/demo/web-client/exchange';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
@@ -19,7 +19,8 @@ describeOnRedis(
       gateways.push(stack);
       return stack;
     };
-    afterAll(() => Promise.all(gateways.map((stack) => stack.close())));
+    // One that goes on would finish what another leaves.
+    afterEach(() => Promise.all(gateways.splice(0).map((stack) => stack.close())));
     const revoke = (stack: GatewayStack) =>
       exchange(`${stack.managementOrigin}/internal/v1/sessions/users/user-7`, {
         method: 'DELETE',
