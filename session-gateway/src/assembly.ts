@@ -205,8 +205,9 @@ export function assemble(
     revocationWorker({
       revocations,
       interval: 1000,
-      resumed: (kind, ended) => events.revoked({ kind, cause: 'resumed', ended }),
-      failed: (error) => events.failed('store_unavailable', error),
+      resumed: (kind, ended, correlation) =>
+        events.revoked({ kind, cause: 'resumed', ended }, correlation),
+      failed: (error, correlation) => events.failed('store_unavailable', error, correlation),
     }),
     watchedIdpCredentials({ config, idps, registry, logger }),
     idpDocuments,

@@ -1,4 +1,5 @@
 import { subOwner, type SessionHandle } from '@sallyport/shared';
+import type { Correlation } from './correlation.js';
 import type { Events } from './events.js';
 import type { IdpRegistration } from './oidc/idp-registration.js';
 import type { LeftSession, SpentSession } from './oidc/spent-session.js';
@@ -38,8 +39,8 @@ export function endOfSession(parts: {
   readonly due: Pick<RefreshDue, 'forget'>;
   readonly events: Pick<Events, 'revoked'>;
 }): {
-  byRevocation: (session: SpentSession) => void;
-  byLifecycle: (session: EndedSession, how: SessionEnd) => Promise<void>;
+  byRevocation: (session: SpentSession, correlation?: Correlation) => void;
+  byLifecycle: (session: EndedSession, how: SessionEnd, correlation?: Correlation) => Promise<void>;
 } {
   const { spent, left, idps, due, events } = parts;
   const forget = (handle: SessionHandle): void => {
@@ -47,20 +48,24 @@ export function endOfSession(parts: {
     due.forget(handle).catch(() => undefined);
   };
   return {
-    byRevocation: (session) => {
-      if (tokensToRevoke(idps, 'revoked').idps.includes(session.idp)) spent.add(session);
+    byRevocation: (session, correlation) => {
+      if (tokensToRevoke(idps, 'revoked').idps.includes(session.idp)) {
+        spent.add(session, correlation);
+      }
       forget(session.handle);
     },
-    byLifecycle: ({ handle, session, replacedBy }, how) => {
+    byLifecycle: ({ handle, session, replacedBy }, how, correlation) => {
       const { profile, grants, sealedTokens } = session;
       const { idp } = profile;
       const isLeft = isToBeRevoked(profile, tokensToRevoke(idps, how, replacedBy));
       const noted = isLeft ? left.planTaken(handle) : Promise.resolve();
-      if (isLeft) spent.add({ handle, idp, sealedTokens });
+      if (isLeft) spent.add({ handle, idp, sealedTokens }, correlation);
       forget(handle);
       // The routes have told of the others.
       if (how !== 'closed' && how !== 'device') {
-        events.revoked({ kind: 'user', cause: how, ended: 1, userId: grants.userId, idp, handle });
+        const { userId } = grants;
+        const one = { kind: 'user', cause: how, ended: 1, userId, idp, handle } as const;
+        events.revoked(one, correlation);
       }
       return noted;
     },

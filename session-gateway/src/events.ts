@@ -2,6 +2,7 @@ import type { SessionHandle } from '@sallyport/shared';
 import { Counter, Gauge, Histogram, type Logger, type Registry } from '@sallyport/shared/runtime';
 import type { AuditEvent } from './audit/audit-event.js';
 import { auditRef, type AuditLog } from './audit/audit-log.js';
+import { correlationFields, type Correlation } from './correlation.js';
 import type { ProblemCode } from './http/problems.js';
 import { idpFailureClass } from './oidc/idp-failure-class.js';
 import type { ClosedSession, Device } from './sessions/session-lifecycle.js';
@@ -15,24 +16,30 @@ export interface Answer {
   readonly reason: string | undefined;
 }
 
-/** Business events: metric, log line and audit event; labels only from fixed sets (ATTACKS 33). */
+/**
+ * Business events: metric, log line and audit event; labels only from fixed sets (ATTACKS 33). The
+ * last argument joins them to the request that caused them.
+ */
 export interface Events {
-  answered(answer: Answer): void;
+  answered(answer: Answer, correlation?: Correlation): void;
   loginStarted(idp: string): void;
   /** The browser came back for a login that it had begun. */
   loginReturned(idp: string): void;
-  loginCompleted(idp: string, who: LoggedIn): void;
+  loginCompleted(idp: string, who: LoggedIn, correlation?: Correlation): void;
   /** The callback belongs to no login of this browser: late, repeated, or somebody else's. */
-  loginUnknown(): void;
+  loginUnknown(correlation?: Correlation): void;
   /** At its start or at its callback. */
-  loginFailed(idp: string, reason: ProblemCode, error: unknown): void;
-  loggedOut(closed: readonly ClosedSession[]): void;
+  loginFailed(idp: string, reason: ProblemCode, error: unknown, correlation?: Correlation): void;
+  loggedOut(closed: readonly ClosedSession[], correlation?: Correlation): void;
   /** Sessions ended by somebody else than the browser that holds them. */
-  revoked(revocation: Revocation): void;
-  adminDone(admin: Omit<Extract<AuditEvent, { event: 'admin' }>, 'event'>): void;
-  permissionsPushed(changed: number): void;
+  revoked(revocation: Revocation, correlation?: Correlation): void;
+  adminDone(
+    admin: Omit<Extract<AuditEvent, { event: 'admin' }>, 'event'>,
+    correlation?: Correlation,
+  ): void;
+  permissionsPushed(changed: number, correlation?: Correlation): void;
   corruptSession(reason: string): void;
-  failed(reason: ProblemCode, error: unknown): void;
+  failed(reason: ProblemCode, error: unknown, correlation?: Correlation): void;
 }
 
 /** A person who has just logged in. */
@@ -125,11 +132,13 @@ export function createEvents(registry: Registry, logger: Logger, audit: AuditLog
   };
 
   return {
-    answered({ method, route, status, seconds, reason }) {
+    answered({ method, route, status, seconds, reason }, correlation) {
       const knownMethod = methods.has(method) ? method : 'other';
       seriesOf(knownMethod, route, status).observe(seconds);
       if (status === 429) rateLimited.inc({ route });
-      const line = { method: knownMethod, route, status, ms: Math.round(seconds * 1000), reason };
+      const ids = correlationFields(correlation);
+      const ms = Math.round(seconds * 1000);
+      const line = { ...ids, method: knownMethod, route, status, ms, reason };
       if (route === '/actuator/health') logger.debug(line, 'request');
       else logger.info(line, 'request');
     },
@@ -139,66 +148,78 @@ export function createEvents(registry: Registry, logger: Logger, audit: AuditLog
     loginReturned(idp) {
       logins.inc({ idp, outcome: 'returned' });
     },
-    loginCompleted(idp, { userId, handle, device }) {
+    loginCompleted(idp, { userId, handle, device }, correlation) {
       logins.inc({ idp, outcome: 'completed' });
-      logger.info({ idp }, 'login completed');
+      logger.info({ ...correlationFields(correlation), idp }, 'login completed');
       const { deviceHint, ipPrefix } = device;
-      audit.write({
-        event: 'login',
-        outcome: 'success',
+      const login = {
+        event: 'login' as const,
+        outcome: 'success' as const,
         idp,
         userId,
         session: auditRef(handle),
         ...(deviceHint === undefined ? {} : { device: deviceHint }),
         ...(ipPrefix === undefined ? {} : { ipPrefix }),
-      });
+      };
+      audit.write(login, correlation);
     },
-    loginUnknown() {
+    loginUnknown(correlation) {
       logins.inc({ idp: 'other', outcome: 'unknown' });
-      logger.info('callback without a login of this browser');
+      logger.info(correlationFields(correlation), 'callback without a login of this browser');
     },
-    loginFailed(idp, reason, error) {
+    loginFailed(idp, reason, error, correlation) {
       logins.inc({ idp, outcome: reason });
       const failure = { class: idpFailureClass(error) ?? reason, reason };
       loginFailures.inc({ idp, class: failure.class });
-      audit.write({ event: 'login', outcome: 'failure', idp, ...failure });
+      audit.write({ event: 'login', outcome: 'failure', idp, ...failure }, correlation);
     },
-    loggedOut(closed) {
+    loggedOut(closed, correlation) {
       const hadSession = closed.length > 0;
       logouts.inc({ session: hadSession ? 'ended' : 'none' });
-      logger.info({ hadSession }, 'logged out');
+      logger.info({ ...correlationFields(correlation), hadSession }, 'logged out');
       for (const { idp, userId, handle } of closed) {
         const session = auditRef(handle);
-        audit.write({ event: 'logout', outcome: 'success', idp, userId, session });
+        audit.write({ event: 'logout', outcome: 'success', idp, userId, session }, correlation);
       }
     },
-    revoked({ handle, ...revocation }) {
+    revoked({ handle, ...revocation }, correlation) {
       const { kind, cause, ended } = revocation;
       revocations.inc({ kind, cause });
       revokedSessions.inc({ cause }, ended);
-      logger.info({ kind, cause, ended }, 'sessions revoked');
+      logger.info({ ...correlationFields(correlation), kind, cause, ended }, 'sessions revoked');
       const session = handle === undefined ? {} : { session: auditRef(handle) };
-      audit.write({ event: 'revoke', outcome: 'success', ...revocation, ...session });
+      audit.write({ event: 'revoke', outcome: 'success', ...revocation, ...session }, correlation);
     },
-    adminDone(admin) {
-      audit.write({ event: 'admin', ...admin });
+    adminDone(admin, correlation) {
+      audit.write({ event: 'admin', ...admin }, correlation);
     },
-    permissionsPushed(changed) {
-      logger.info({ changed }, 'permissions of live sessions replaced');
+    permissionsPushed(changed, correlation) {
+      logger.info(
+        { ...correlationFields(correlation), changed },
+        'permissions of live sessions replaced',
+      );
     },
     corruptSession(reason) {
       corrupt.inc({ reason });
       logger.warn({ reason }, 'a session record is damaged; its owner is logged out');
     },
-    failed(reason, error) {
+    failed(reason, error, correlation) {
       failures.inc({ reason });
+      const ids = correlationFields(correlation);
       const { detail, cause, explanation } = error as Readonly<Record<string, unknown>>;
       if (reason === 'internal' || reason === 'broken_seal') {
-        logger.error({ reason, ...traceOf(error) }, 'request failed');
+        logger.error({ ...ids, reason, ...traceOf(error) }, 'request failed');
       } else if (!reason.startsWith('no')) {
         // Only words and codes: the messages of other people's errors may quote what we sent.
         logger.warn(
-          { reason, class: idpFailureClass(error), detail, cause: codeOf(cause), explanation },
+          {
+            ...ids,
+            reason,
+            class: idpFailureClass(error),
+            detail,
+            cause: codeOf(cause),
+            explanation,
+          },
           'request failed',
         );
       }

@@ -6,7 +6,6 @@ import { sessionCommand } from './cli/session-command.js';
 import { terminalLogger } from './cli/terminal.js';
 import { usage } from './cli/usage.js';
 import { loadConfig } from './config.js';
-import { correlationFields } from './correlation.js';
 import { rekeyCommand } from './rekey-command.js';
 import { openAuditFile } from './running-parts.js';
 
@@ -25,7 +24,6 @@ async function main(): Promise<number> {
           name: 'session-gateway',
           level: config.logLevel,
           format: config.logFormat,
-          context: correlationFields,
         });
   for (const warning of warnings) logger.warn(warning);
   if (config.devInsecure) process.stderr.write(insecureBanner);

@@ -1,6 +1,7 @@
 import type { SessionHandle } from '@sallyport/shared';
 import { Counter, type Logger, type Registry } from '@sallyport/shared/runtime';
 import { auditRef, type AuditLog } from './audit/audit-log.js';
+import { correlationFields, type Correlation } from './correlation.js';
 import type { StoredSession } from './sessions/session-store.js';
 
 /** Whose refresh it was. */
@@ -9,18 +10,26 @@ export interface Refreshed {
   readonly session: Pick<StoredSession, 'profile' | 'grants'>;
 }
 
+/** How a session that was due came off. */
+export interface Finished {
+  /** Who found it due. */
+  readonly by: 'request' | 'worker';
+  readonly outcome: string;
+  readonly reason: string | undefined;
+  readonly of: Refreshed | undefined;
+}
+
 /** What happens to sessions between login and logout. Labels only from fixed sets (ATTACKS 33). */
 export interface RefreshEvents {
-  /** @param by who found it due */
-  finished(by: 'request' | 'worker', outcome: string, reason?: string, of?: Refreshed): void;
+  finished(what: Finished, correlation?: Correlation): void;
   /** A refresh token goes to the identity provider. */
-  tokenSent(isRetry: boolean): void;
+  tokenSent(isRetry: boolean, correlation?: Correlation): void;
   /** The session was gone when its new tokens came: they were revoked. */
   orphanRevoked(): void;
   /** New tokens, and the session has others already. */
   tokensConflicted(): void;
   /** New tokens that could not be stored: the old one is tried once more. */
-  tokensLost(): void;
+  tokensLost(correlation?: Correlation): void;
   permissionsFetched(outcome: 'ok' | 'unavailable' | 'contract' | 'other_user'): void;
   activityHandled(outcome: 'slid' | 'gone' | 'ignored', count: number): void;
   activityClaimed(count: number): void;
@@ -76,31 +85,38 @@ export function createRefreshEvents(
   );
   const quiet = { worker: new Set<string>(), activity: new Set<string>() };
   return {
-    finished(by, outcome, reason, of) {
+    finished({ by, outcome, reason, of }, correlation) {
+      const ids = correlationFields(correlation);
       refreshes.inc({ by, outcome: reason ?? outcome });
-      if (outcome === 'ended') logger.info({ reason }, 'session ended at the identity provider');
-      else if (outcome === 'kept') logger.warn({ reason }, 'refresh put off, session kept');
+      if (outcome === 'ended') {
+        logger.info({ ...ids, reason }, 'session ended at the identity provider');
+      } else if (outcome === 'kept') {
+        logger.warn({ ...ids, reason }, 'refresh put off, session kept');
+      }
       if (of === undefined || reason === undefined || notNow.has(reason)) return;
       const { profile, grants } = of.session;
-      audit.write({
-        event: 'refresh',
-        outcome: 'failure',
+      const failure = {
+        event: 'refresh' as const,
+        outcome: 'failure' as const,
         idp: profile.idp,
         userId: grants.userId,
         session: auditRef(of.handle),
         reason,
         ended: outcome === 'ended',
-      });
+      };
+      audit.write(failure, correlation);
     },
-    tokenSent(isRetry) {
+    tokenSent(isRetry, correlation) {
       sent.inc({ use: isRetry ? 'retry' : 'first' });
-      if (isRetry) logger.warn('a refresh token of unknown fate is tried once more');
+      if (!isRetry) return;
+      const ids = correlationFields(correlation);
+      logger.warn(ids, 'a refresh token of unknown fate is tried once more');
     },
     orphanRevoked: () => accidents.inc({ kind: 'session_gone' }),
     tokensConflicted: () => accidents.inc({ kind: 'conflict' }),
-    tokensLost() {
+    tokensLost(correlation) {
       accidents.inc({ kind: 'not_stored' });
-      logger.error('new tokens could not be stored');
+      logger.error(correlationFields(correlation), 'new tokens could not be stored');
     },
     permissionsFetched: (outcome) => permissions.inc({ outcome }),
     activityHandled(outcome, count) {

@@ -100,7 +100,8 @@ describeOnRedis(
         const paths = calls.map(({ path }) => path);
         expect(paths).toEqual(expect.arrayContaining(['/token', '/me']));
         expect(paths.some((path) => path.includes('/internal/v1/users/'))).toBe(true);
-        for (const call of calls) {
+        // The provider's keys are read for everybody.
+        for (const call of calls.filter(({ path }) => path !== '/jwks')) {
           expect(call.requestId).toBe('req-7.of:test');
           expect(call.traceparent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
           // Our own part of the trace, not our caller's.
@@ -114,6 +115,75 @@ describeOnRedis(
         const lines = ours();
         expect(lines.map(({ msg }) => msg)).toEqual(['login completed', 'request']);
         for (const line of lines) expect(line).toMatchObject(ids);
+      });
+
+      /** What happens after a login, each under the ids of the request that caused it. */
+      const asked = (requestId: string): HeaderList => [
+        ['X-Request-Id', requestId],
+        ['traceparent', traceparent],
+      ];
+      const callsOf = (requestId: string) =>
+        calls.filter((call) => call.requestId === requestId).map(({ path }) => path);
+
+      it('also where a refresh asks both, and where it fails', async () => {
+        const browser = await stack.login();
+        const session = sessionOf(browser, stack.origin);
+        await expireTokens(redis().admins[0], session);
+        const refresh = (requestId: string) =>
+          browser.visit(`${stack.origin}/auth/v1/session`, { headers: asked(requestId) });
+        await refresh('req-8');
+        expect(callsOf('req-8')).toEqual(
+          expect.arrayContaining([expect.stringContaining('/internal/v1/users/'), '/token']),
+        );
+        await expireTokens(redis().admins[0], session);
+        stack.idp.intercept = (request, response) => {
+          seen(request);
+          if (request.url !== '/token') return false;
+          request.resume();
+          response.writeHead(400, { 'content-type': 'application/json' });
+          response.end('{"error":"invalid_grant"}');
+          return true;
+        };
+        await refresh('req-9');
+        stack.idp.intercept = (request) => {
+          seen(request);
+          return false;
+        };
+        const failure = { event: 'refresh', outcome: 'failure', requestId: 'req-9', traceId };
+        expect(audit()).toContainEqual(expect.objectContaining(failure));
+        const messages = () =>
+          logLines().flatMap(({ requestId, msg }) => (requestId === 'req-9' ? [msg] : []));
+        await until(() => messages().includes('request'));
+        expect(messages()).toContain('session ended at the identity provider');
+      });
+
+      it('also where a session is replaced or logged out, up to its token’s end at the provider', async () => {
+        const browser = await stack.login();
+        const callback = await stack.beginLogin(browser);
+        await browser.visit(callback, { site: 'cross-site', headers: asked('req-10') });
+        const replaced = { event: 'revoke', cause: 'replaced', requestId: 'req-10' };
+        expect(audit()).toContainEqual(expect.objectContaining(replaced));
+        await browser.visit(`${stack.origin}/logout`, { headers: asked('req-11') });
+        const logout = { event: 'logout', outcome: 'success', requestId: 'req-11', traceId };
+        expect(audit()).toContainEqual(expect.objectContaining(logout));
+        await until(() => callsOf('req-11').includes('/token/revocation'));
+      });
+
+      it('also where somebody else ends it', async () => {
+        await stack.login();
+        await exchange(`${stack.managementOrigin}/internal/v1/sessions/users/user-7`, {
+          method: 'DELETE',
+          headers: [['Authorization', `Bearer ${token}`], ...asked('req-12')],
+        });
+        const done = { event: 'admin', action: 'revoke_user', requestId: 'req-12', traceId };
+        await until(() =>
+          audit().some(({ event, requestId }) => event === 'admin' && requestId === 'req-12'),
+        );
+        expect(audit()).toContainEqual(expect.objectContaining(done));
+        expect(audit()).toContainEqual(
+          expect.objectContaining({ event: 'revoke', cause: 'admin', requestId: 'req-12' }),
+        );
+        await until(() => callsOf('req-12').includes('/token/revocation'));
       });
 
       it('are made where there are none, and another for every request', async () => {
@@ -202,6 +272,8 @@ describeOnRedis(
       });
 
       it('a refresh that the provider refused', async () => {
+        const sample = 'gateway_refreshes_total{by="request",outcome="session_ended_at_idp"}';
+        const before = await count(sample);
         const browser = await stack.login();
         const session = sessionOf(browser, stack.origin);
         await expireTokens(redis().admins[0], session);
@@ -222,8 +294,7 @@ describeOnRedis(
           ...{ outcome: 'failure', reason: 'session_ended_at_idp', ended: true },
           ...{ userId: 'user-7', session: auditRef(session.handle) },
         });
-        const sample = 'gateway_refreshes_total{by="request",outcome="session_ended_at_idp"}';
-        expect(await count(sample)).toBe(1);
+        expect(await count(sample)).toBe(before + 1);
       });
 
       it('a replaced session, a device that was ended, and all of a user by a service, with its name', async () => {

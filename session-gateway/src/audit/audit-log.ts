@@ -1,17 +1,18 @@
 import { hashParts, type Clock, type SessionHandle } from '@sallyport/shared';
-import { correlationFields } from '../correlation.js';
+import { correlationFields, type Correlation } from '../correlation.js';
 import { auditVersion, type AuditEvent } from './audit-event.js';
 
 export interface AuditLog {
-  write(event: AuditEvent): void;
+  write(event: AuditEvent, correlation?: Correlation): void;
 }
 
 /** @param sink takes one line, without its end */
 export function auditLog(sink: (line: string) => void, clock: Clock): AuditLog {
   return {
-    write: (event) => {
+    write: (event, correlation) => {
       const time = new Date(clock()).toISOString();
-      sink(JSON.stringify({ version: auditVersion, time, ...correlationFields(), ...event }));
+      const ids = correlationFields(correlation);
+      sink(JSON.stringify({ version: auditVersion, time, ...ids, ...event }));
     },
   };
 }

@@ -1,6 +1,5 @@
 import type { Logger } from '@sallyport/shared/runtime';
 import type { Config } from '../config.js';
-import { newCorrelation, withCorrelation } from '../correlation.js';
 import type { SessionCommand } from './command-line.js';
 import { withSessions, type SessionParts } from './session-parts.js';
 import { listSessions, showSession } from './session-reading.js';
@@ -17,10 +16,7 @@ export async function sessionCommand(
   if (command.verb === 'seed') refuseInEarnest(config);
   const changes = command.verb !== 'list' && command.verb !== 'show';
   try {
-    // One id joins what a command does in the audit log and in the log.
-    await withCorrelation(newCorrelation(), () =>
-      withSessions({ config, logger, changes }, (parts) => run(command, parts)),
-    );
+    await withSessions({ config, logger, changes }, (parts) => run(command, parts));
   } catch (error) {
     throw forPeople(error);
   }

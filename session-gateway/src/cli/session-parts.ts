@@ -8,6 +8,7 @@ import {
 } from '@sallyport/shared/runtime';
 import { auditLog } from '../audit/audit-log.js';
 import type { Config } from '../config.js';
+import { newCorrelation, type Correlation } from '../correlation.js';
 import { endOfSession, tokensToRevoke } from '../end-of-session.js';
 import { createEvents, type Events } from '../events.js';
 import { idpParts } from '../idp-parts.js';
@@ -37,6 +38,8 @@ export interface SessionParts {
   readonly refs: DeviceRef;
   readonly events: Events;
   readonly clock: Clock;
+  /** Joins what one command does, in the audit log and at the provider. */
+  readonly correlation: Correlation;
   /** With the configured lifetimes, unless others are given. */
   readonly lifecycle: (lifetimes?: SessionLifetimes) => SessionLifecycle;
 }
@@ -87,7 +90,9 @@ export async function withSessions<T>(
   try {
     await connectOrFail(redis, config.redisPatience).catch(unreachable);
     const refs = new DeviceRef(config.sealKeys);
-    return await act({ config, store, due, revocations, refs, events, clock, lifecycle });
+    const correlation = newCorrelation();
+    const parts = { config, store, due, revocations, refs, events, clock, correlation, lifecycle };
+    return await act(parts);
   } finally {
     await spent.stop();
     if (link instanceof AcknowledgedLink) await link.close();

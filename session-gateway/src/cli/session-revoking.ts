@@ -84,47 +84,48 @@ async function census({ due, store }: SessionParts) {
 
 /** With epoch and job: it holds against logins under way, and another process finishes it. */
 async function endAllOf(
-  { revocations, events }: SessionParts,
+  { revocations, events, correlation }: SessionParts,
   userId: string,
   count: (ended: number) => void,
 ): Promise<void> {
   const told = (ended: number): void => {
     count(ended);
-    events.revoked({ kind: 'user', cause: 'cli', ended, userId });
+    events.revoked({ kind: 'user', cause: 'cli', ended, userId }, correlation);
   };
-  await orUnavailable(revocations.revokeAll(userOwner(userId), told));
+  await orUnavailable(revocations.revokeAll(userOwner(userId), told, correlation));
 }
 
 async function endOne(
-  { lifecycle, due, events }: SessionParts,
+  { lifecycle, due, events, correlation }: SessionParts,
   handle: SessionHandle,
   count: (ended: number) => void,
 ): Promise<void> {
   const told = ({ userId, idp }: ClosedSession): void => {
     count(1);
-    events.revoked({ kind: 'user', cause: 'cli', ended: 1, userId, idp, handle });
+    const one = { kind: 'user', cause: 'cli', ended: 1, userId, idp, handle } as const;
+    events.revoked(one, correlation);
   };
-  if ((await lifecycle().close(handle, told, 'device')) !== undefined) return;
+  if ((await lifecycle().close(handle, told, 'device', correlation)) !== undefined) return;
   // What could not be read is gone as well, and nobody knows whose it was.
   await orUnavailable(due.forget(handle));
   count(1);
-  events.revoked({ kind: 'user', cause: 'cli', ended: 1, handle });
+  events.revoked({ kind: 'user', cause: 'cli', ended: 1, handle }, correlation);
 }
 
 /** Does it and writes down that it was done, or was not. @returns how many sessions ended */
 async function audited(
-  { events }: Pick<SessionParts, 'events'>,
+  { events, correlation }: Pick<SessionParts, 'events' | 'correlation'>,
   what: { action: AdminAction; userId?: string; session?: string },
   act: (count: (ended: number) => void) => Promise<void>,
 ): Promise<number> {
   let ended = 0;
   try {
     await act((more) => (ended += more));
-    events.adminDone({ ...what, cause: 'cli', outcome: 'success' });
+    events.adminDone({ ...what, cause: 'cli', outcome: 'success' }, correlation);
     return ended;
   } catch (error) {
     const reason = isUnconfirmed(error) ? 'not_acknowledged' : 'store_unavailable';
-    events.adminDone({ ...what, cause: 'cli', outcome: 'failure', reason });
+    events.adminDone({ ...what, cause: 'cli', outcome: 'failure', reason }, correlation);
     throw isUnconfirmed(error) ? unconfirmedError(ended, error) : error;
   }
 }

@@ -9,7 +9,7 @@ import { CommandError } from './usage.js';
  * so nothing is refreshed, and its roles stay as they were given for as long as it lives.
  */
 export async function seedSession(parts: SessionParts, seed: SeedCommand): Promise<void> {
-  const { config, clock, due, events, revocations } = parts;
+  const { config, clock, due, events, revocations, correlation } = parts;
   const lifetimes = lifetimesOf(parts, seed);
   const idp = config.idps.find(({ id }) => id === config.defaultIdp);
   if (idp === undefined) throw new CommandError('No identity provider is registered.');
@@ -23,10 +23,12 @@ export async function seedSession(parts: SessionParts, seed: SeedCommand): Promi
     await revocations.sequence(),
     [],
     { deviceHint: 'session seed' },
+    correlation,
   );
   const end = clock() / 1000 + lifetimes.absoluteSeconds;
   await due.planIfNone(handle, end);
-  events.adminDone({ action: 'seed_session', outcome: 'success', cause: 'cli', userId });
+  const done = { action: 'seed_session', outcome: 'success', cause: 'cli', userId } as const;
+  events.adminDone(done, correlation);
   const [cookie = ''] = setCookie(config.cookieName, id, { sameSite: 'Strict' }).split(';', 1);
   say('*** FOR DEVELOPMENT ONLY. Whoever has this cookie is logged in. It is not shown again. ***');
   say(`Cookie: ${cookie}`);

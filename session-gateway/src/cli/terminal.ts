@@ -1,11 +1,10 @@
 import { createLogger, textLines, type Logger } from '@sallyport/shared/runtime';
-import { correlationFields } from '../correlation.js';
 
 /** What goes wrong on the way, on standard error: standard output has nothing but the answer. */
 export function terminalLogger(level: string): Logger {
   const isQuieter = ['silent', 'fatal', 'error'].includes(level);
   return createLogger(
-    { name: 'session-gateway', level: isQuieter ? level : 'warn', context: correlationFields },
+    { name: 'session-gateway', level: isQuieter ? level : 'warn' },
     textLines({ write: (text) => void process.stderr.write(text) }),
   );
 }

@@ -1,7 +1,7 @@
 import { checkUserId } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
-import { underThisCorrelation } from '../correlation.js';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from './correlate.js';
 
 const actions = new Map([
   ['/internal/v1/sessions/users/:userId', 'revoke_user'],
@@ -11,20 +11,20 @@ const actions = new Map([
 /** Every call to `/internal`, also one that was refused: who it was, what for, and how it ended. */
 export function adminAudit(events: Pick<Events, 'adminDone'>): RequestHandler {
   return (request, response, next) => {
-    const closed = underThisCorrelation(() => {
+    response.once('close', () => {
       const route = (request.route as { path?: string } | undefined)?.path ?? '';
       const { caller, reason } = response.locals as { caller?: string; reason?: string };
       const userId = userOf(request);
       const isDone = response.writableFinished && response.statusCode < 300;
-      events.adminDone({
-        action: actions.get(route as never) ?? 'other',
-        outcome: isDone ? 'success' : 'failure',
+      const done = {
+        action: actions.get(route as never) ?? ('other' as const),
+        outcome: isDone ? ('success' as const) : ('failure' as const),
         ...(caller === undefined ? {} : { caller }),
         ...(userId === undefined ? {} : { userId }),
         ...(reason === undefined ? {} : { reason }),
-      });
+      };
+      events.adminDone(done, correlationOfRequest(request));
     });
-    response.once('close', closed);
     next();
   };
 }

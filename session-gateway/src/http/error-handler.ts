@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'exp
 import type { Events } from '../events.js';
 import { endReasons } from '../sessions/ended-sessions.js';
 import { sendClearCookiesPage } from './clear-cookies-page.js';
+import { correlationOfRequest } from './correlate.js';
 import { problemPage } from './pages.js';
 import { problemCodeOf, problems, type ProblemCode } from './problems.js';
 import { RefusedError } from './refused-error.js';
@@ -17,7 +18,7 @@ export function errorHandler(events: Pick<Events, 'failed'>): ErrorRequestHandle
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- express knows it by its four parameters
   return (error: unknown, request, response, _next) => {
     const code = problemCodeOf(error);
-    events.failed(code, error);
+    events.failed(code, error, correlationOfRequest(request));
     if (response.headersSent) {
       response.destroy();
       return;

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
-import { underThisCorrelation } from '../correlation.js';
+import type { Correlation } from '../correlation.js';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from './correlate.js';
 
 /**
  * One line and one observation per request: method, route pattern, status, time, reason. Never the
@@ -15,12 +16,13 @@ export function requestLog(events: Pick<Events, 'answered'>): RequestHandler {
       response,
       arrived: performance.now(),
       reason: () => response.locals['reason'] as string | undefined,
+      correlation: correlationOfRequest(request),
     });
     next();
   };
 }
 
-/** Says so once the answer is over, under the correlation of now. */
+/** Says so once the answer is over. */
 export function logAnswer(
   events: Pick<Events, 'answered'>,
   what: {
@@ -30,17 +32,18 @@ export function logAnswer(
     /** By performance.now(). */
     readonly arrived: number;
     readonly reason?: () => string | undefined;
+    readonly correlation: Correlation | undefined;
   },
 ): void {
-  const { method, route, response, arrived, reason } = what;
-  const answered = underThisCorrelation(() => {
-    events.answered({
+  const { method, route, response, arrived, reason, correlation } = what;
+  response.once('close', () => {
+    const answer = {
       method,
       route: route(),
       status: response.writableFinished ? response.statusCode : 499,
       seconds: (performance.now() - arrived) / 1000,
       reason: reason?.(),
-    });
+    };
+    events.answered(answer, correlation);
   });
-  response.once('close', answered);
 }

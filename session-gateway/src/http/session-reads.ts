@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Express, RequestHandler } from 'express';
-import { correlationOf, withCorrelation } from '../correlation.js';
 import type { Events } from '../events.js';
+import { beginCorrelation } from './correlate.js';
 import { logAnswer } from './request-log.js';
 import type { HeaderPairs } from './security-headers.js';
 
@@ -57,10 +57,10 @@ function answerRead(
 ): void {
   const { request, response, route, read } = asked;
   const arrived = performance.now();
-  const correlation = correlationOf(request.headers);
+  const correlation = beginCorrelation(request);
   const send = (content: object): void => {
     const text = JSON.stringify(content);
-    logAnswer(events, { method: 'GET', route: () => route, response, arrived });
+    logAnswer(events, { method: 'GET', route: () => route, response, arrived, correlation });
     response.writeHead(200, [
       'X-Request-Id',
       correlation.requestId,
@@ -74,17 +74,13 @@ function answerRead(
   };
   const handOver = (error: unknown): void => {
     failures.set(request, { route, error });
-    // The same id again: what was done so far has been logged under it.
-    request.headers['x-request-id'] = correlation.requestId;
     app(request, response);
   };
-  withCorrelation(correlation, () => {
-    read(request)
-      .then(send, handOver)
-      // A fault of ours in telling: nobody else would catch it, and the process would end.
-      .catch((error: unknown) => {
-        events.failed('internal', error);
-        response.destroy();
-      });
-  });
+  read(request)
+    .then(send, handOver)
+    // A fault of ours in telling: nobody else would catch it, and the process would end.
+    .catch((error: unknown) => {
+      events.failed('internal', error, correlation);
+      response.destroy();
+    });
 }

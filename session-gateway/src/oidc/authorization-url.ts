@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import * as client from 'openid-client';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { named } from './client-authentication.js';
+import { correlatedCall, type CallableProvider } from './correlated-call.js';
+import { proofWith, type GrantContext } from './granted-tokens.js';
 import { asIdentityProviderError, IdentityProviderError } from './identity-provider-error.js';
 import type { IdpRegistration } from './idp-registration.js';
-import { keyPairOf, thumbprintOf } from './proof-key.js';
+import { thumbprintOf } from './proof-key.js';
 import { signingCryptoKey } from './signing-key.js';
 
 /** What the start of a login asks for beside what must be (OIDC Core 1.0 §3.1.2.1); it cannot replace that. */
@@ -25,25 +27,25 @@ export function effectiveMaxAge(
  * @throws IdentityProviderError
  */
 export async function authorizationUrl(
-  configuration: client.Configuration,
-  registration: IdpRegistration,
+  {
+    provider,
+    registration,
+    correlation,
+  }: Pick<GrantContext, 'registration' | 'correlation'> & { readonly provider: CallableProvider },
   request: AuthorizationRequest,
   state: string,
   wishes: Wishes,
 ): Promise<string> {
+  const { configuration } = provider;
   const parameters = await parametersOf(registration, request, state, wishes);
   try {
     const signed = registration.jar
       ? await signedParameters(configuration, registration, parameters)
       : parameters;
     if (!registration.par) return client.buildAuthorizationUrl(configuration, signed).href;
-    const { proofKey } = request;
-    const url = await client.buildAuthorizationUrlWithPAR(
-      configuration,
-      signed,
-      proofKey === undefined
-        ? {}
-        : { DPoP: client.getDPoPHandle(configuration, await keyPairOf(proofKey)) },
+    const proof = await proofWith(provider, request.proofKey);
+    const url = await correlatedCall(provider, correlation, () =>
+      client.buildAuthorizationUrlWithPAR(configuration, signed, proof),
     );
     return url.href;
   } catch (error) {

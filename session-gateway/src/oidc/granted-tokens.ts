@@ -1,4 +1,5 @@
 import * as client from 'openid-client';
+import type { Correlation } from '../correlation.js';
 import { checkIdToken } from './id-token.js';
 import { IdentityProviderError } from './identity-provider-error.js';
 import type { IdpRegistration } from './idp-registration.js';
@@ -12,6 +13,8 @@ export interface GrantContext {
   readonly registration: IdpRegistration;
   /** Epoch seconds. */
   readonly now: number;
+  /** What it is done for. */
+  readonly correlation: Correlation | undefined;
 }
 
 /** The session's key as openid-client takes it; nothing for bearer tokens. */

@@ -1,8 +1,10 @@
 import type { Clock } from '@sallyport/shared';
 import * as client from 'openid-client';
+import type { Correlation } from '../correlation.js';
 import type { AuthorizationRequest } from './authorization-request.js';
 import { authorizationUrl, type Wishes } from './authorization-url.js';
 import type { CompletedLogin } from './completed-login.js';
+import { correlatedCall } from './correlated-call.js';
 import { endpointOf } from './endpoint-of.js';
 import { endSessionUrl } from './end-session-url.js';
 import type { GrantContext } from './granted-tokens.js';
@@ -21,7 +23,10 @@ export interface IdentityProviderOptions {
   readonly clock: Clock;
 }
 
-/** One OpenID provider (OIDC Core 1.0, code flow). Every failure is an IdentityProviderError. */
+/**
+ * One OpenID provider (OIDC Core 1.0, code flow). Every failure is an IdentityProviderError. Calls carry
+ * the ids of the correlation they are given; its documents and keys are everybody's, and carry none.
+ */
 export class IdentityProvider {
   readonly id: string;
   /** Path of the redirect URI that is registered with the provider. */
@@ -68,9 +73,13 @@ export class IdentityProvider {
   }
 
   /** Where to send the browser. @param wishes what the start asked for */
-  async begin(request: AuthorizationRequest, state: string, wishes: Wishes = {}): Promise<string> {
-    const { configuration } = await this.#metadata.current();
-    return authorizationUrl(configuration, this.#registration, request, state, wishes);
+  async begin(
+    request: AuthorizationRequest,
+    state: string,
+    wishes: Wishes = {},
+    correlation?: Correlation,
+  ): Promise<string> {
+    return authorizationUrl(await this.#context(correlation), request, state, wishes);
   }
 
   /** Trades the authorization response for tokens and asks who the person is. */
@@ -78,8 +87,9 @@ export class IdentityProvider {
     request: AuthorizationRequest,
     state: string,
     response: URLSearchParams,
+    correlation?: Correlation,
   ): Promise<CompletedLogin> {
-    return redeemCode(await this.#context(), request, state, response);
+    return redeemCode(await this.#context(correlation), request, state, response);
   }
 
   /**
@@ -90,9 +100,10 @@ export class IdentityProvider {
     refreshToken: string,
     old: TokenSet,
     person: RefreshedPerson,
+    correlation?: Correlation,
   ): Promise<RefreshedTokens> {
-    const drop = (token: string) => this.revoke(token);
-    return redeemRefreshToken(await this.#context(), refreshToken, old, person, drop);
+    const drop = (token: string) => this.revoke(token, correlation);
+    return redeemRefreshToken(await this.#context(correlation), refreshToken, old, person, drop);
   }
 
   /** Where to send the browser after the session has ended here (OIDC RP-Initiated Logout 1.0). */
@@ -102,13 +113,15 @@ export class IdentityProvider {
   }
 
   /** Ends a refresh token at the provider (RFC 7009), where it can be done. */
-  async revoke(refreshToken: string): Promise<void> {
-    const { configuration, metadata } = await this.#metadata.current();
-    if (endpointOf(this.#registration, metadata, 'revocation_endpoint') === undefined) return;
+  async revoke(refreshToken: string, correlation?: Correlation): Promise<void> {
+    const provider = await this.#metadata.current();
+    const endpoint = endpointOf(this.#registration, provider.metadata, 'revocation_endpoint');
+    if (endpoint === undefined) return;
     try {
-      await client.tokenRevocation(configuration, refreshToken, {
-        token_type_hint: 'refresh_token',
-      });
+      const hint = { token_type_hint: 'refresh_token' };
+      await correlatedCall(provider, correlation, (configuration) =>
+        client.tokenRevocation(configuration, refreshToken, hint),
+      );
     } catch (error) {
       throw asIdentityProviderError(error);
     }
@@ -127,11 +140,12 @@ export class IdentityProvider {
     });
   }
 
-  async #context(): Promise<GrantContext> {
+  async #context(correlation: Correlation | undefined): Promise<GrantContext> {
     return {
       provider: await this.#metadata.current(),
       registration: this.#registration,
       now: Math.floor(this.#clock() / 1000),
+      correlation,
     };
   }
 }

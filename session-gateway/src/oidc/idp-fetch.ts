@@ -1,6 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { timed, type ObserveCall } from '../call-metrics.js';
-import { correlationHeaders } from '../correlation.js';
+import { correlationHeaders, type Correlation } from '../correlation.js';
 import { outboundCall, type OutboundAnswer } from '../http/outbound-call.js';
 import { wholeResponse } from '../http/whole-response.js';
 import { isCertificateAlert } from './certificate-alert.js';
@@ -12,27 +12,35 @@ const maxAnswerBytes = 512 * 1024;
 /** As openid-client passes it: with `undefined` for what it leaves out. */
 type LooseRequestInit = { [Key in keyof RequestInit]?: RequestInit[Key] | undefined };
 
-export type IdpFetch = (url: string, init: LooseRequestInit) => Promise<Response>;
+/** @param correlation whose ids the call carries */
+export type IdpFetch = (
+  url: string,
+  init: LooseRequestInit,
+  correlation?: Correlation,
+) => Promise<Response>;
 
 /**
  * A fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
- * and no answer may fill the memory. It carries the ids of what it is done for. Redirects are left to
- * openid-client, which follows none.
+ * and no answer may fill the memory. Redirects are left to openid-client, which follows none.
  * @param certificate what to show in the TLS handshake, asked for at each call
  */
 export function idpFetch(
   observe?: ObserveCall,
   certificate: () => SecureContext | undefined = () => undefined,
 ): IdpFetch {
-  return (url, init) => timed(observe, () => ask(url, init, certificate()));
+  return (url, init, correlation) => {
+    const ids = correlationHeaders(correlation);
+    return timed(observe, () => ask(url, init, ids, certificate()));
+  };
 }
 
 async function ask(
   url: string,
   init: LooseRequestInit,
+  ids: Readonly<Record<string, string>>,
   certificate: SecureContext | undefined,
 ): Promise<Response> {
-  const { status, statusText, rawHeaders, body } = await answerOf(url, init, certificate);
+  const { status, statusText, rawHeaders, body } = await answerOf(url, init, ids, certificate);
   if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
   return wholeResponse(body, { status, statusText, headers: pairsOf(rawHeaders) });
 }
@@ -40,12 +48,13 @@ async function ask(
 async function answerOf(
   url: string,
   init: LooseRequestInit,
+  ids: Readonly<Record<string, string>>,
   certificate: SecureContext | undefined,
 ): Promise<OutboundAnswer> {
   const { method, headers, body, signal } = init;
   const call = {
     ...(method === undefined ? {} : { method }),
-    headers: { ...Object.fromEntries(new Headers(headers)), ...correlationHeaders() },
+    headers: { ...plainHeaders(headers), ...ids },
     ...(body === undefined || body === null ? {} : { body: formText(body) }),
     ...(signal === undefined || signal === null ? {} : { signal }),
     ...(certificate === undefined ? {} : { certificate }),
@@ -63,6 +72,10 @@ async function answerOf(
     const detail = name === 'TimeoutError' ? 'timeout' : 'connect';
     throw new IdentityProviderError('idp_unreachable', detail, { cause: error });
   }
+}
+
+function plainHeaders(headers: LooseRequestInit['headers']): Record<string, string> {
+  return Object.fromEntries(headers instanceof Headers ? headers : new Headers(headers));
 }
 
 /** openid-client sends forms and texts, with their content type among the headers. */

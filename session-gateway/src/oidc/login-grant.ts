@@ -3,6 +3,7 @@ import type { AuthorizationRequest } from './authorization-request.js';
 import { effectiveMaxAge } from './authorization-url.js';
 import { claimedGrants } from './claim-grants.js';
 import type { CompletedLogin } from './completed-login.js';
+import { correlatedCall } from './correlated-call.js';
 import { endpointOf } from './endpoint-of.js';
 import {
   checkAnsweredIdToken,
@@ -25,7 +26,7 @@ export async function redeemCode(
   state: string,
   response: URLSearchParams,
 ): Promise<CompletedLogin> {
-  const { provider, registration, now } = context;
+  const { provider, registration, now, correlation } = context;
   // openid-client sends this URL as redirect_uri: it must be the one the login began with,
   // whatever host and path the request came in by (ATTACKS 37).
   const url = new URL(request.redirectUri);
@@ -40,13 +41,8 @@ export async function redeemCode(
       idTokenExpected: true,
       ...(maxAge === undefined ? {} : { maxAge }),
     };
-    const { configuration } = provider;
-    const answer = await client.authorizationCodeGrant(
-      configuration,
-      url,
-      checks,
-      undefined,
-      proof,
+    const answer = await correlatedCall(provider, correlation, (configuration) =>
+      client.authorizationCodeGrant(configuration, url, checks, undefined, proof),
     );
     const claims = answer.claims();
     const { id_token: idToken } = answer;
@@ -59,7 +55,9 @@ export async function redeemCode(
     const userInfo =
       endpointOf(registration, provider.metadata, 'userinfo_endpoint') === undefined
         ? {}
-        : await client.fetchUserInfo(configuration, answer.access_token, claims.sub, proof);
+        : await correlatedCall(provider, correlation, (configuration) =>
+            client.fetchUserInfo(configuration, answer.access_token, claims.sub, proof),
+          );
     const profile = profileFrom(registration.id, claims, userInfo);
     const { claims: rules } = registration;
     return {

@@ -19,6 +19,8 @@ const retryEvery = 10_000;
 /** A provider as its own documents describe it. */
 export interface DescribedProvider {
   readonly configuration: Configuration;
+  /** What {@link configuration} calls the provider with. */
+  readonly fetch: IdpFetch;
   readonly metadata: ServerMetadata;
   readonly verification: Verification;
   readonly keys: KeySet | undefined;
@@ -126,8 +128,9 @@ export class ProviderMetadata {
     const algorithms = acceptedAlgorithms(registration, metadata);
     const verification = verificationFor(registration, algorithms, keys);
     const userInfo = endpointOf(registration, metadata, 'userinfo_endpoint');
-    configuration[customFetch] = verifiedUserInfo(provingFetch, userInfo, verification);
-    return { configuration, metadata, verification, keys };
+    const fetch = verifiedUserInfo(provingFetch, userInfo, verification);
+    configuration[customFetch] = fetch;
+    return { configuration, fetch, metadata, verification, keys };
   }
 
   /** The same one while its address stays: its cool-downs must survive a new document. */

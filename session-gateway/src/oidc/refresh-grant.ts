@@ -2,6 +2,7 @@ import * as client from 'openid-client';
 import type { ClaimedGrants } from '../sessions/claimed-grants.js';
 import type { Profile } from '../sessions/session-store.js';
 import { claimedGrants } from './claim-grants.js';
+import { correlatedCall } from './correlated-call.js';
 import { endpointOf } from './endpoint-of.js';
 import {
   checkAnsweredIdToken,
@@ -33,11 +34,12 @@ export async function redeemRefreshToken(
   person: RefreshedPerson,
   drop: (refreshToken: string) => Promise<void>,
 ): Promise<RefreshedTokens> {
-  const { provider, registration } = context;
-  const { configuration } = provider;
+  const { provider, registration, correlation } = context;
   try {
     const proof = await proofWith(provider, old.proofKey);
-    const answer = await client.refreshTokenGrant(configuration, refreshToken, undefined, proof);
+    const answer = await correlatedCall(provider, correlation, (configuration) =>
+      client.refreshTokenGrant(configuration, refreshToken, undefined, proof),
+    );
     try {
       refuseUnbound(answer, old.proofKey);
       const { idToken, claims } = await newestIdToken(context, answer, old, person);
@@ -90,14 +92,18 @@ async function newestIdToken(
 
 /** Only its word against the session counts: the tokens are there, and no outage may lose them. */
 async function checkedUserInfo(
-  { registration, provider: { configuration, metadata } }: GrantContext,
+  { registration, provider, correlation }: GrantContext,
   accessToken: string,
   { sub }: RefreshedPerson,
   proof: client.DPoPOptions,
 ): Promise<client.UserInfoResponse | undefined> {
-  if (endpointOf(registration, metadata, 'userinfo_endpoint') === undefined) return undefined;
+  if (endpointOf(registration, provider.metadata, 'userinfo_endpoint') === undefined) {
+    return undefined;
+  }
   try {
-    return await client.fetchUserInfo(configuration, accessToken, sub, proof);
+    return await correlatedCall(provider, correlation, (configuration) =>
+      client.fetchUserInfo(configuration, accessToken, sub, proof),
+    );
   } catch (error) {
     if (codeBehind(error) !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') return undefined;
     throw new IdentityProviderError('bad_idp_answer', 'other_subject', { cause: error });

@@ -13,8 +13,8 @@ export function verifiedUserInfo(
 ): IdpFetch {
   // openid-client asks the address as the URL parser spells it, whatever the document's spelling.
   const endpoint = userInfoEndpoint === undefined ? undefined : new URL(userInfoEndpoint).href;
-  return async (url, init) => {
-    const response = await fetch(url, init);
+  return async (url, init, correlation) => {
+    const response = await fetch(url, init, correlation);
     const type = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
     if (new URL(url).href !== endpoint || type !== 'application/jwt') return response;
     try {

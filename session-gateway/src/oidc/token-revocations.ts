@@ -1,6 +1,6 @@
 import { systemClock, type Clock, type SessionHandle } from '@sallyport/shared';
 import { Counter, Gauge, type Logger, type Registry, type Unit } from '@sallyport/shared/runtime';
-import { newCorrelation, withCorrelation, currentCorrelation } from '../correlation.js';
+import { newCorrelation, correlationFields, type Correlation } from '../correlation.js';
 import { problemCodeOf } from '../http/problems.js';
 import { pause } from '../sessions/refresh-worker.js';
 import type { IdentityProvider } from './identity-provider.js';
@@ -31,7 +31,7 @@ export type LeftVerdict = 'revoke' | 'later' | 'never';
 
 export interface TokenRevocations extends Unit {
   /** Takes note and returns at once: nobody waits for the provider to end a session. */
-  readonly add: (session: SpentSession) => void;
+  readonly add: (session: SpentSession, correlation?: Correlation) => void;
   /** Given up: too many, or too old. */
   readonly dropped: (count: number) => void;
 }
@@ -74,7 +74,10 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     },
   });
 
-  const attempt = async (session: SpentSession): Promise<'over' | 'later'> => {
+  const attempt = async (
+    session: SpentSession,
+    correlation: Correlation,
+  ): Promise<'over' | 'later'> => {
     let token: string | undefined;
     try {
       token = (await cipher.open(session.sealedTokens, session.handle)).refreshToken;
@@ -87,7 +90,7 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     if (token === undefined || idp === undefined) return 'over';
     for (let failures = 0; ; failures += 1) {
       try {
-        await idp.revoke(token);
+        await idp.revoke(token, correlation);
         outcomes.inc({ outcome: 'revoked' });
         return 'over';
       } catch (error) {
@@ -95,7 +98,8 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
         const wait = isFinal ? undefined : backOff[failures];
         if (wait === undefined || stopping.signal.aborted) {
           outcomes.inc({ outcome: 'failed' });
-          logger.warn({ reason: problemCodeOf(error) }, 'a refresh token could not be revoked');
+          const why = { ...correlationFields(correlation), reason: problemCodeOf(error) };
+          logger.warn(why, 'a refresh token could not be revoked');
           return isFinal ? 'over' : 'later';
         }
         await pause(wait * (0.75 + Math.random() / 2), stopping.signal);
@@ -109,23 +113,28 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
     return Math.min(longestRest, Math.max(shortestRest, age / 2));
   };
 
-  const settle = async (session: SpentSession | LeftSession): Promise<void> => {
+  const settle = async (
+    session: SpentSession | LeftSession,
+    correlation: Correlation,
+  ): Promise<void> => {
     const verdict = 'endedAt' in session ? await judge(session) : 'revoke';
-    const fate = verdict === 'revoke' ? await attempt(session) : verdict;
+    const fate = verdict === 'revoke' ? await attempt(session, correlation) : verdict;
     if (fate === 'later') await left?.postpone(session.handle, restOf(session));
     else await left?.done(session.handle);
   };
 
   /** @returns whether it will be seen to here */
-  const enqueue = (session: SpentSession | LeftSession): boolean => {
+  const enqueue = (
+    session: SpentSession | LeftSession,
+    correlation: Correlation = newCorrelation(),
+  ): boolean => {
     const lane = lanes.get(session.idp);
     // Of a registration that is gone: nobody here knows where to ask.
     if (lane === undefined || lane.waiting >= limit) return false;
     if (inHand.has(session.handle)) return true;
     inHand.add(session.handle);
-    const correlation = currentCorrelation() ?? newCorrelation();
     lane.add(() =>
-      withCorrelation(correlation, () => settle(session))
+      settle(session, correlation)
         // Redis does not answer: its lease runs out.
         .catch(() => undefined)
         .finally(() => inHand.delete(session.handle)),
@@ -148,8 +157,8 @@ export function tokenRevocations(options: TokenRevocationsOptions): TokenRevocat
 
   return {
     name: 'token revocations',
-    add: (session) => {
-      const isTaken = !lanes.has(session.idp) || enqueue(session);
+    add: (session, correlation) => {
+      const isTaken = !lanes.has(session.idp) || enqueue(session, correlation);
       if (!isTaken && left === undefined) outcomes.inc({ outcome: 'dropped' });
     },
     dropped: (count) => outcomes.inc({ outcome: 'dropped' }, count),

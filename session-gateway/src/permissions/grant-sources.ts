@@ -1,4 +1,5 @@
 import { checkNames, checkUserId } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { ClaimRules } from '../oidc/claim-grants.js';
 import type { Grants, Profile } from '../sessions/session-store.js';
 import { PermissionServiceError, type PermissionClient } from './permission-client.js';
@@ -20,7 +21,7 @@ export class GrantSources {
   }
 
   /** @throws PermissionServiceError; never less than what there is. */
-  async grantsOf(person: Person): Promise<Grants> {
+  async grantsOf(person: Person, correlation?: Correlation): Promise<Grants> {
     const rules = this.#rules.get(person.idp);
     const { claimed = { roles: [], permissions: [] } } = person;
     if (rules !== undefined && claimed === 'unusable') return refuse('claims_unusable');
@@ -28,7 +29,7 @@ export class GrantSources {
       return checked({ userId: ownUserId(person), ...claimed });
     }
     if (this.#service === undefined) throw new Error('there is no permission service');
-    const grants = await this.#service.grantsOf(person);
+    const grants = await this.#service.grantsOf(person, correlation);
     if (rules === undefined || claimed === 'unusable') return grants;
     return checked({
       userId: grants.userId,

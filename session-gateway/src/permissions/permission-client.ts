@@ -9,7 +9,7 @@ import {
 } from 'cockatiel';
 import { z } from 'zod';
 import { timed, type ObserveCall } from '../call-metrics.js';
-import { correlationHeaders } from '../correlation.js';
+import { correlationHeaders, type Correlation } from '../correlation.js';
 import { outboundCall } from '../http/outbound-call.js';
 import type { Grants, Profile } from '../sessions/session-store.js';
 
@@ -61,12 +61,15 @@ export class PermissionClient {
   }
 
   /** @throws PermissionServiceError; never an empty answer in place of none. */
-  async grantsOf(person: Pick<Profile, 'sub' | 'email' | 'name'>): Promise<Grants> {
+  async grantsOf(
+    person: Pick<Profile, 'sub' | 'email' | 'name'>,
+    correlation?: Correlation,
+  ): Promise<Grants> {
     const url = `${this.#options.baseUrl}/internal/v1/users/${encodeURIComponent(person.sub)}/permissions?${new URLSearchParams(
       { email: person.email ?? '', displayName: person.name ?? '' },
     ).toString()}`;
     try {
-      return await this.#policy.execute(() => this.#ask(url));
+      return await this.#policy.execute(() => this.#ask(url, correlation));
     } catch (error) {
       if ((error as Error).name === 'PermissionServiceError') throw error;
       throw new PermissionServiceError('permission_service_unavailable', 'breaker_open', {
@@ -75,17 +78,17 @@ export class PermissionClient {
     }
   }
 
-  #ask(url: string): Promise<Grants> {
-    return timed(this.#options.observe, () => this.#fetch(url));
+  #ask(url: string, correlation: Correlation | undefined): Promise<Grants> {
+    return timed(this.#options.observe, () => this.#fetch(url, correlation));
   }
 
-  async #fetch(url: string): Promise<Grants> {
+  async #fetch(url: string, correlation: Correlation | undefined): Promise<Grants> {
     let status: number;
     let body: Uint8Array;
     try {
       const { timeout } = this.#options;
-      const call = { headers: { accept: 'application/json', ...correlationHeaders() }, timeout };
-      ({ status, body } = await outboundCall(url, call, maxAnswerBytes));
+      const headers = { accept: 'application/json', ...correlationHeaders(correlation) };
+      ({ status, body } = await outboundCall(url, { headers, timeout }, maxAnswerBytes));
     } catch (error) {
       if ((error as { code?: unknown }).code === 'body_too_large') {
         throw new PermissionServiceError('permission_service_contract', 'too_large');

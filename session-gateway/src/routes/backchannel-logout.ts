@@ -1,6 +1,8 @@
 import { sidOwner, subOwner } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
+import type { Correlation } from '../correlation.js';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from '../http/correlate.js';
 import { readBody } from '../http/read-body.js';
 import { RefusedError } from '../http/refused-error.js';
 import { onlyValue } from '../http/request-facts.js';
@@ -48,7 +50,7 @@ export function backchannelLogout(options: BackchannelLogoutOptions): RequestHan
       next();
       return;
     }
-    await end(options, idp.id, token);
+    await end(options, idp.id, token, correlationOfRequest(request));
     response.status(200).end();
   };
 }
@@ -75,17 +77,18 @@ async function end(
   { revocations, logoutTokens, events }: BackchannelLogoutOptions,
   idp: string,
   { iss, jti, sid, sub }: LogoutToken,
+  correlation: Correlation | undefined,
 ): Promise<void> {
   // With both, the provider means the one session (§2.4); without sid every session of the account.
   const owner = sid === undefined ? subOwner(iss, sub ?? '') : sidOwner(iss, sid);
   const done = await orUnavailable(logoutTokens.revocationOf(iss, jti));
   if (done !== undefined) {
-    await orUnavailable(revocations.sweep({ owner, seq: done }));
+    await orUnavailable(revocations.sweep({ owner, seq: done }, correlation));
     return;
   }
   const told = (ended: number): void =>
-    events.revoked({ kind: owner.kind, cause: 'back_channel', ended, idp });
-  const { seq } = await orUnavailable(revocations.revokeAll(owner, told));
+    events.revoked({ kind: owner.kind, cause: 'back_channel', ended, idp }, correlation);
+  const { seq } = await orUnavailable(revocations.revokeAll(owner, told, correlation));
   // The sessions are gone: that this cannot be noted down must not make the provider ask again.
   await logoutTokens.record(iss, jti, seq).catch(() => undefined);
 }

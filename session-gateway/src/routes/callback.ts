@@ -2,6 +2,7 @@ import type { BlockList } from 'node:net';
 import { clearCookie, readCookie } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
 import type { Events, LoggedIn } from '../events.js';
+import { correlationOfRequest } from '../http/correlate.js';
 import { deviceOf } from '../http/device.js';
 import { bouncePage } from '../http/pages.js';
 import { problemCodeOf, type ProblemCode } from '../http/problems.js';
@@ -49,18 +50,19 @@ export function callback(options: CallbackOptions): RequestHandler {
       return;
     }
     const { transaction, state } = begun;
+    const correlation = correlationOfRequest(request);
     response.append('Set-Cookie', clearCookie(bindingCookieName(state), 'Lax'));
     events.loginReturned(transaction.idp);
     try {
       const { opened, who } = await complete(options, request, transaction, state);
       cookies.set(response, opened);
-      events.loginCompleted(transaction.idp, who);
+      events.loginCompleted(transaction.idp, who, correlation);
     } catch (error) {
       const code = problemCodeOf(error);
-      events.loginFailed(transaction.idp, code, error);
+      events.loginFailed(transaction.idp, code, error, correlation);
       const page = failurePage(code, transaction.returnUrl, publicOrigin);
       if (page === undefined || !wantsPage(request)) throw error;
-      events.failed(code, error);
+      events.failed(code, error, correlation);
       response.locals['reason'] = code;
       response.status(303).set('Location', page).end();
       return;
@@ -77,8 +79,8 @@ export function lateCallback({
   publicOrigin,
   events,
 }: Pick<CallbackOptions, 'publicOrigin' | 'events'>): RequestHandler {
-  return (_request, response) => {
-    events.loginUnknown();
+  return (request, response) => {
+    events.loginUnknown(correlationOfRequest(request));
     response.type('html').send(bouncePage(`${publicOrigin}/`));
   };
 }
@@ -107,8 +109,9 @@ async function complete(
   if (idp === undefined || request.path !== new URL(transaction.redirectUri).pathname) {
     throw new IdentityProviderError('bad_idp_answer', 'other_callback');
   }
-  const login = await idp.complete(transaction, state, queryOf(request));
-  const grants = await permissions.grantsOf(login.profile);
+  const correlation = correlationOfRequest(request);
+  const login = await idp.complete(transaction, state, queryOf(request), correlation);
+  const grants = await permissions.grantsOf(login.profile, correlation);
   const id = cookies.idOf(request);
   const replaced = [
     ...(id === undefined ? [] : [sessions.handleOf(id)]),
@@ -116,14 +119,15 @@ async function complete(
   ];
   const { seq } = transaction;
   const device = deviceOf(request, trustedProxies);
-  const opened = await sessions.open(login, grants, seq, replaced, device);
+  const opened = await sessions.open(login, grants, seq, replaced, device, correlation);
   try {
     // Asked again: what was pushed meanwhile could not reach a session that was not there (ATTACKS 12).
     if (await orUnavailable(pushes.anySince(grants.userId, seq))) {
-      await sessions.grantOpened(opened.handle, await permissions.grantsOf(login.profile));
+      const granted = await permissions.grantsOf(login.profile, correlation);
+      await sessions.grantOpened(opened.handle, granted);
     }
   } catch (error) {
-    await sessions.close(opened.handle).catch(() => undefined);
+    await sessions.close(opened.handle, undefined, 'closed', correlation).catch(() => undefined);
     throw error;
   }
   return { opened, who: { userId: grants.userId, handle: opened.handle, device } };

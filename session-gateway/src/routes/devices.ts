@@ -1,6 +1,7 @@
 import { userOwner, type SessionHandle } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from '../http/correlate.js';
 import { RefusedError } from '../http/refused-error.js';
 import { originOf } from '../http/request-facts.js';
 import { provesSameOrigin } from '../http/same-origin.js';
@@ -48,9 +49,12 @@ export function endDevice(options: DevicesOptions): RequestHandler<{ ref: string
     if (named === undefined) throw new RefusedError('not_found');
     const { handle, session } = named;
     const { userId } = session.grants;
-    const told = ({ idp }: ClosedSession) =>
-      events.revoked({ kind: 'user', cause: 'device', ended: 1, userId, idp, handle });
-    await options.sessions.close(handle, told, 'device');
+    const correlation = correlationOfRequest(request);
+    const told = ({ idp }: ClosedSession) => {
+      const one = { kind: 'user', cause: 'device', ended: 1, userId, idp, handle } as const;
+      events.revoked(one, correlation);
+    };
+    await options.sessions.close(handle, told, 'device', correlation);
     if (handle === current) cookies.clear(response);
     response.status(204).end();
   };

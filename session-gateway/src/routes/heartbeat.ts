@@ -1,3 +1,4 @@
+import { correlationOfRequest } from '../http/correlate.js';
 import { RefusedError } from '../http/refused-error.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { SessionRead } from '../http/session-reads.js';
@@ -15,7 +16,7 @@ export function heartbeat({ use, cookies }: HeartbeatOptions): SessionRead {
     if (request.headers['sec-fetch-site'] === 'cross-site') throw new RefusedError('cross_site');
     const id = cookies.idOf(request);
     if (id === undefined) throw new RefusedError('no_session');
-    return aliveAnswer(await use.heartbeat(id));
+    return aliveAnswer(await use.heartbeat(id, correlationOfRequest(request)));
   };
 }
 

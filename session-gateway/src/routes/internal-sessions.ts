@@ -2,6 +2,7 @@ import { checkNames, checkUserId, userOwner } from '@sallyport/shared';
 import type { Request, RequestHandler } from 'express';
 import { z } from 'zod';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from '../http/correlate.js';
 import { readBody } from '../http/read-body.js';
 import { RefusedError } from '../http/refused-error.js';
 import type { PermissionPushes } from '../sessions/permission-pushes.js';
@@ -26,9 +27,10 @@ const body = z.object({ roles: z.array(z.string()), permissions: z.array(z.strin
 export function revokeUser(options: InternalSessionsOptions): RequestHandler<{ userId: string }> {
   return async (request, response) => {
     const userId = userOf(request);
+    const correlation = correlationOfRequest(request);
     const told = (ended: number): void =>
-      options.events.revoked({ kind: 'user', cause: 'admin', ended, userId });
-    await orUnavailable(options.revocations.revokeAll(userOwner(userId), told));
+      options.events.revoked({ kind: 'user', cause: 'admin', ended, userId }, correlation);
+    await orUnavailable(options.revocations.revokeAll(userOwner(userId), told, correlation));
     response.status(204).end();
   };
 }
@@ -39,10 +41,11 @@ export function pushPermissions(
 ): RequestHandler<{ userId: string }> {
   return async (request, response) => {
     const userId = userOf(request);
+    const correlation = correlationOfRequest(request);
     const grants = grantsFrom(await readBody(request, 'application/json', maxBodyBytes));
     await orUnavailable(options.pushes.announce(userId));
-    const changed = await options.sessions.grantAll(userOwner(userId), grants);
-    options.events.permissionsPushed(changed);
+    const changed = await options.sessions.grantAll(userOwner(userId), grants, correlation);
+    options.events.permissionsPushed(changed, correlation);
     response.status(204).end();
   };
 }

@@ -7,6 +7,7 @@ import {
 } from '@sallyport/shared';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from '../http/correlate.js';
 import { confirmLoginPage } from '../http/pages.js';
 import { problemCodeOf } from '../http/problems.js';
 import { readBody } from '../http/read-body.js';
@@ -93,6 +94,7 @@ async function begin(
   response: Response,
 ): Promise<string> {
   const { requests, revocations, publicOrigin, clock, events } = options;
+  const correlation = correlationOfRequest(request);
   const saved = savedReturnUrl(request);
   const parameters = authorizationParameters(query);
   try {
@@ -109,13 +111,13 @@ async function begin(
       },
       clock(),
     );
-    const url = await idp.begin(begun.request, begun.state, parameters);
+    const url = await idp.begin(begun.request, begun.state, parameters, correlation);
     await orUnavailable(requests.save(begun.state, begun.request));
     setBinding(request, response, begun, saved !== undefined);
     events.loginStarted(idp.id);
     return url;
   } catch (error) {
-    events.loginFailed(idp.id, problemCodeOf(error), error);
+    events.loginFailed(idp.id, problemCodeOf(error), error, correlation);
     throw error;
   }
 }

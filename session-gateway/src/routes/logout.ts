@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Events } from '../events.js';
+import { correlationOfRequest } from '../http/correlate.js';
 import { bouncePage, confirmLogoutPage } from '../http/pages.js';
 import { RefusedError } from '../http/refused-error.js';
 import { originOf, wantsJson } from '../http/request-facts.js';
@@ -56,18 +57,20 @@ async function end(options: LogoutOptions, request: Request, response: Response)
   const { sessions, cookies, events } = options;
   const id = cookies.idOf(request);
   const handles = [id === undefined ? undefined : sessions.handleOf(id), cookies.refOf(request)];
+  const correlation = correlationOfRequest(request);
   const closed: ClosedSession[] = [];
+  const told = (session: ClosedSession) => closed.push(session);
   try {
     for (const handle of new Set(handles)) {
-      if (handle !== undefined) await sessions.close(handle, (session) => closed.push(session));
+      if (handle !== undefined) await sessions.close(handle, told, 'closed', correlation);
     }
   } catch (error) {
     // Ended, but for the replicas' word: the next try finds nothing that it could tell of.
-    if (closed.length > 0) events.loggedOut(closed);
+    if (closed.length > 0) events.loggedOut(closed, correlation);
     throw error;
   }
   cookies.clear(response);
-  events.loggedOut(closed);
+  events.loggedOut(closed, correlation);
   const idp = options.idps.get(closed[0]?.idp ?? '') ?? options.defaultIdp;
   return idp.endSession(closed[0]?.tokens?.idToken);
 }

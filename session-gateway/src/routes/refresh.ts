@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { correlationOfRequest } from '../http/correlate.js';
 import { RefusedError } from '../http/refused-error.js';
 import { originOf } from '../http/request-facts.js';
 import { provesSameOrigin } from '../http/same-origin.js';
@@ -26,7 +27,7 @@ export function refresh({ use, cookies }: RefreshOptions): RequestHandler {
   return async (request, response) => {
     const id = cookies.idOf(request);
     if (id === undefined) throw new RefusedError('no_session');
-    const used = await use.refresh(id);
+    const used = await use.refresh(id, correlationOfRequest(request));
     if (used.outcome === 'alive' && used.upkeep?.outcome === 'kept') {
       throw new RefusedError('refresh_pending');
     }

@@ -1,5 +1,6 @@
 import { gatewaySessionKey, sessionKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
+import type { Correlation } from '../correlation.js';
 import type { LeftSession, SpentSession } from '../oidc/spent-session.js';
 import type { LeftTokens } from './left-tokens.js';
 import type { RevocationJob } from './revocation-job.js';
@@ -22,13 +23,19 @@ export interface OwnerSweepOptions {
   readonly left?: Pick<LeftTokens, 'plan' | 'end'>;
   readonly tokensToRevoke?: TokensToRevoke;
   /** Told of every session that ended by this; must not throw. */
-  readonly ended?: (session: SpentSession) => void;
+  readonly ended?: (session: SpentSession, correlation?: Correlation) => void;
 }
 
 export interface Swept {
   readonly ended: number;
   /** Some replicas have not said that they have it too. */
   readonly unconfirmed?: NotAcknowledgedError | undefined;
+}
+
+interface SweepTerms {
+  /** Told after each chunk that it goes on. */
+  readonly renew?: () => Promise<unknown>;
+  readonly correlation?: Correlation | undefined;
 }
 
 const chunk = 500;
@@ -42,17 +49,20 @@ export class OwnerSweep {
   }
 
   /** Entries come and go meanwhile and shift the pages, so only a pass that ended nothing is the last. */
-  async sweep(job: RevocationJob, renew: () => Promise<unknown> = noLease): Promise<Swept> {
+  async sweep(job: RevocationJob, terms: SweepTerms = {}): Promise<Swept> {
     let ended = 0;
     let unconfirmed: NotAcknowledgedError | undefined;
     for (let pass: Swept = { ended: -1 }; pass.ended !== 0; ended += pass.ended) {
-      pass = await this.#sweepOnce(job, renew);
+      pass = await this.#sweepOnce(job, terms);
       unconfirmed = pass.unconfirmed;
     }
     return { ended, unconfirmed };
   }
 
-  async #sweepOnce({ owner, seq }: RevocationJob, renew: () => Promise<unknown>): Promise<Swept> {
+  async #sweepOnce(
+    { owner, seq }: RevocationJob,
+    { renew, correlation }: SweepTerms,
+  ): Promise<Swept> {
     const { index, link } = this.#options;
     let ended = 0;
     let unconfirmed: NotAcknowledgedError | undefined;
@@ -73,14 +83,14 @@ export class OwnerSweep {
       due.forEach(({ spent }, at) => {
         if (Number(removed[at]) === 0) return;
         ended += 1;
-        if (spent !== undefined) this.#options.ended?.(spent);
+        if (spent !== undefined) this.#options.ended?.(spent, correlation);
       });
       await index.leave(
         [owner],
         gone.map(({ handle }) => handle),
       );
       first += entries.length - gone.length;
-      await renew();
+      await renew?.();
     }
   }
 
@@ -127,7 +137,3 @@ export class OwnerSweep {
 }
 
 type Spent = Omit<LeftSession, 'endedAt'>;
-
-function noLease(): Promise<void> {
-  return Promise.resolve();
-}

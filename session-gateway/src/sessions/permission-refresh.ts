@@ -1,4 +1,5 @@
 import type { SessionHandle } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { GrantSources } from '../permissions/grant-sources.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
@@ -32,11 +33,15 @@ export class PermissionRefresh {
    * Asks; stores nothing. Where no usable answer comes the session is capped: it must not outlive
    * what it may do by more than the time its last answer is good for.
    */
-  async fetch(handle: SessionHandle, session: StoredSession): Promise<NewPermissions | undefined> {
+  async fetch(
+    handle: SessionHandle,
+    session: StoredSession,
+    correlation?: Correlation,
+  ): Promise<NewPermissions | undefined> {
     const { store, client, events, freshSeconds } = this.#options;
     const { profile, grants, permVersion } = session;
     try {
-      const { userId, roles, permissions } = await client.grantsOf(profile);
+      const { userId, roles, permissions } = await client.grantsOf(profile, correlation);
       if (userId === grants.userId) {
         events.permissionsFetched('ok');
         return { expectedVersion: permVersion, roles, permissions, freshForSeconds: freshSeconds };
@@ -54,28 +59,34 @@ export class PermissionRefresh {
   }
 
   /** Asks and stores. @returns whether the session has new permissions, or is gone. */
-  async renew(handle: SessionHandle): Promise<'renewed' | 'failed' | 'gone'> {
+  async renew(
+    handle: SessionHandle,
+    correlation?: Correlation,
+  ): Promise<'renewed' | 'failed' | 'gone'> {
     const { store } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const session = await orUnavailable(store.find(handle));
       if (session === undefined) return 'gone';
-      const permissions = await this.fetch(handle, session);
+      const permissions = await this.fetch(handle, session, correlation);
       if (permissions === undefined) return 'failed';
       const outcome = await orUnavailable(store.update(handle, { permissions }));
       if (outcome.outcome === 'gone') return 'gone';
       if (outcome.permissions !== 'stored') continue;
-      await this.liftCap(handle, session);
+      await this.liftCap(handle, session, correlation);
       return 'renewed';
     }
     return 'failed';
   }
 
   /** New permissions lift a cap; the deadline goes back to where use had brought it. */
-  async liftCap(handle: SessionHandle, before: StoredSession): Promise<void> {
+  async liftCap(
+    handle: SessionHandle,
+    before: StoredSession,
+    correlation?: Correlation,
+  ): Promise<void> {
     if (before.cappedAt === undefined) return;
     const { store, sessions, idleSeconds } = this.#options;
-    await sessions.prolong(handle, before, () =>
-      store.slide(handle, idleSeconds, before.lastAccessedAt),
-    );
+    const slide = () => store.slide(handle, idleSeconds, before.lastAccessedAt);
+    await sessions.prolong(handle, before, slide, correlation);
   }
 }

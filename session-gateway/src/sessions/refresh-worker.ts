@@ -1,6 +1,6 @@
 import type { Clock, SessionHandle } from '@sallyport/shared';
 import type { Unit } from '@sallyport/shared/runtime';
-import { newCorrelation, withCorrelation } from '../correlation.js';
+import { newCorrelation } from '../correlation.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { RefreshDue } from './refresh-due.js';
 import type { SessionStore } from './session-store.js';
@@ -31,12 +31,13 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
   const attend = async (handle: SessionHandle): Promise<void> => {
     const session = await store.find(handle);
     const isInUse = session !== undefined && session.lastAccessedAt + idleSeconds > clock() / 1000;
-    if (isInUse) await upkeep.attend(handle, 'worker', { seen: session });
+    const correlation = newCorrelation();
+    if (isInUse) await upkeep.attend(handle, 'worker', { seen: session, correlation });
     else await due.forget(handle);
   };
 
   const start = (handle: SessionHandle): void => {
-    const work = withCorrelation(newCorrelation(), () => attend(handle))
+    const work = attend(handle)
       .then(() => events.backgroundWorked('worker'))
       .catch((error: unknown) => events.backgroundFailed('worker', error))
       .finally(() => running.delete(work));

@@ -6,6 +6,7 @@ import {
   type OwnerKind,
   type SessionOwner,
 } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import { LuaScript } from './lua-script.js';
 import { OwnerSweep, type OwnerSweepOptions, type Swept } from './owner-sweep.js';
 import { decodeJob, encodeJob, type RevocationJob } from './revocation-job.js';
@@ -56,34 +57,35 @@ export class Revocations {
   async revokeAll(
     owner: SessionOwner,
     told?: (ended: number) => void,
+    correlation?: Correlation,
   ): Promise<{ seq: number; ended: number }> {
     let begun: { job: RevocationJob; unconfirmed?: NotAcknowledgedError | undefined };
     try {
       begun = await this.#begin(owner);
     } catch (error) {
-      const { ended } = await this.#sweeps.sweep({ owner, seq: Infinity });
+      const { ended } = await this.#sweeps.sweep({ owner, seq: Infinity }, { correlation });
       told?.(ended);
       throw error;
     }
-    const { ended, unconfirmed = begun.unconfirmed } = await this.#finish(begun.job);
+    const { ended, unconfirmed = begun.unconfirmed } = await this.#finish(begun.job, correlation);
     told?.(ended);
     if (unconfirmed !== undefined) throw unconfirmed;
     return { seq: begun.job.seq, ended };
   }
 
   /** Takes over a revocation that its process did not finish, if there is one. */
-  async resume(): Promise<(Swept & { kind: OwnerKind }) | undefined> {
+  async resume(correlation?: Correlation): Promise<(Swept & { kind: OwnerKind }) | undefined> {
     const text = await script.claim.run(this.#options.redis, [revokeDueKey], [lease, jobLife]);
     if (typeof text !== 'string') return undefined;
     const job = decodeJob(text);
     // Not of our making: nobody could ever finish it.
     if (job === undefined) await this.#options.redis.zrem(revokeDueKey, text);
-    return job && { kind: job.owner.kind, ...(await this.#finish(job)) };
+    return job && { kind: job.owner.kind, ...(await this.#finish(job, correlation)) };
   }
 
   /** Ends the owner's sessions whose login began before `seq`; later ones stay. */
-  async sweep(job: RevocationJob): Promise<number> {
-    const { ended, unconfirmed } = await this.#sweeps.sweep(job);
+  async sweep(job: RevocationJob, correlation?: Correlation): Promise<number> {
+    const { ended, unconfirmed } = await this.#sweeps.sweep(job, { correlation });
     if (unconfirmed !== undefined) throw unconfirmed;
     return ended;
   }
@@ -114,11 +116,11 @@ export class Revocations {
     return { job, unconfirmed: unconfirmed ?? written.unconfirmed };
   }
 
-  async #finish(job: RevocationJob): Promise<Swept> {
+  async #finish(job: RevocationJob, correlation: Correlation | undefined): Promise<Swept> {
     const { redis } = this.#options;
     const member = encodeJob(job);
     const renew = () => script.plan.run(redis, [revokeDueKey], [member, lease, jobLife, 1]);
-    const swept = await this.#sweeps.sweep(job, renew);
+    const swept = await this.#sweeps.sweep(job, { renew, correlation });
     if (swept.unconfirmed === undefined) await redis.zrem(revokeDueKey, member);
     return swept;
   }

@@ -1,4 +1,5 @@
 import type { SessionHandle } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
 import type { TokenSet } from '../oidc/token-set.js';
 import type { SessionIndex } from './session-index.js';
@@ -34,7 +35,11 @@ export interface SessionEndingOptions {
    * Told of every session that ended here; must not throw. What it returns never rejects, and nobody
    * is answered before it resolves.
    */
-  readonly ended?: (session: EndedSession, how: SessionEnd) => Promise<void>;
+  readonly ended?: (
+    session: EndedSession,
+    how: SessionEnd,
+    correlation?: Correlation,
+  ) => Promise<void>;
 }
 
 /** How a session ends, and what follows from it although no replica confirms it. */
@@ -54,8 +59,9 @@ export class SessionEnding {
     handle: SessionHandle,
     told?: (closed: ClosedSession) => void,
     how: 'closed' | 'device' = 'closed',
+    correlation?: Correlation,
   ): Promise<ClosedSession | undefined> {
-    const { session, noted, unconfirmed } = await this.#end(handle, how);
+    const { session, noted, unconfirmed } = await this.#end(handle, { how, correlation });
     const closed = session && (await this.#closed(handle, session, noted));
     if (closed !== undefined) told?.(closed);
     if (unconfirmed !== undefined) throw unconfirmed;
@@ -63,8 +69,8 @@ export class SessionEnding {
   }
 
   /** Ends one that is over anyway: whoever meets it again ends it again, whatever the replicas say. */
-  async drop(handle: SessionHandle): Promise<void> {
-    const { session, noted } = await this.#end(handle, 'closed');
+  async drop(handle: SessionHandle, correlation?: Correlation): Promise<void> {
+    const { session, noted } = await this.#end(handle, { how: 'closed', correlation });
     if (session !== undefined) await this.#leave(handle, session, noted);
   }
 
@@ -91,10 +97,9 @@ export class SessionEnding {
   }
 
   /** One that makes way for a login; its entries in the indexes are left to that. */
-  async end(handle: SessionHandle, how: SessionEnd, replacedBy?: Profile): Promise<void> {
-    await (
-      await this.#end(handle, how, replacedBy)
-    ).noted;
+  async end(handle: SessionHandle, terms: EndTerms): Promise<void> {
+    const { noted } = await this.#end(handle, terms);
+    await noted;
   }
 
   /**
@@ -103,15 +108,15 @@ export class SessionEnding {
    */
   async #end(
     handle: SessionHandle,
-    how: SessionEnd,
-    replacedBy?: Profile,
+    { how, replacedBy, correlation }: EndTerms,
   ): Promise<{ session?: StoredSession | undefined; noted: Noted; unconfirmed?: Error }> {
     const { store, ended, tokensToRevoke } = this.#options;
     let session: StoredSession | undefined;
     let noted: Noted;
     const told = (taken: StoredSession): void => {
       session = taken;
-      noted = ended?.({ handle, session: taken, ...(replacedBy && { replacedBy }) }, how);
+      const one = { handle, session: taken, ...(replacedBy && { replacedBy }) };
+      noted = ended?.(one, how, correlation);
     };
     try {
       await orUnavailable(store.take(handle, told, tokensToRevoke?.(how, replacedBy)));
@@ -121,6 +126,13 @@ export class SessionEnding {
       return { session, noted, unconfirmed: error };
     }
   }
+}
+
+interface EndTerms {
+  readonly how: SessionEnd;
+  /** Whose login takes its place. */
+  readonly replacedBy?: Profile;
+  readonly correlation: Correlation | undefined;
 }
 
 type Noted = Promise<void> | undefined;

@@ -6,6 +6,7 @@ import {
   type SessionKeyForm,
   type SessionOwner,
 } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { CompletedLogin } from '../oidc/completed-login.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
 import { defaultPermFreshSeconds, firstVersion } from './gateway-record.js';
@@ -89,6 +90,7 @@ export class SessionLifecycle {
     seq: number,
     replaced: readonly SessionHandle[],
     device: Device = {},
+    correlation?: Correlation,
   ): Promise<OpenedSession> {
     const { store, index, cipher, lifetimes, permFreshSeconds, noteInUse } = this.#options;
     const id = newSessionId();
@@ -121,9 +123,10 @@ export class SessionLifecycle {
       const [, size] = await Promise.all([enter(), this.#sizeOf(session), noted]);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
-      for (const old of new Set(replaced)) await this.#ending.end(old, 'replaced', profile);
+      const terms = { how: 'replaced', replacedBy: profile, correlation } as const;
+      for (const old of new Set(replaced)) await this.#ending.end(old, terms);
       await orUnavailable(index.leave(owners, replaced));
-      if (size > this.#options.limit) await this.#makeRoom(session, handle);
+      if (size > this.#options.limit) await this.#makeRoom(session, handle, correlation);
     } catch (error) {
       await store.remove(handle).catch(() => undefined);
       await index.leave(owners, [handle]).catch(() => undefined);
@@ -149,12 +152,13 @@ export class SessionLifecycle {
     handle: SessionHandle,
     session: Pick<StoredSession, 'profile' | 'grants' | 'seq'>,
     act: () => Promise<T>,
+    correlation?: Correlation,
   ): Promise<T | undefined> {
     if (await this.stands(session)) {
       const result = await orUnavailable(act());
       if (await this.stands(session)) return result;
     }
-    await this.drop(handle);
+    await this.drop(handle, correlation);
     return undefined;
   }
 
@@ -163,13 +167,14 @@ export class SessionLifecycle {
     handle: SessionHandle,
     told?: (closed: ClosedSession) => void,
     how?: 'closed' | 'device',
+    correlation?: Correlation,
   ): Promise<ClosedSession | undefined> {
-    return this.#ending.close(handle, told, how);
+    return this.#ending.close(handle, told, how, correlation);
   }
 
   /** @see SessionEnding.drop */
-  drop(handle: SessionHandle): Promise<void> {
-    return this.#ending.drop(handle);
+  drop(handle: SessionHandle, correlation?: Correlation): Promise<void> {
+    return this.#ending.drop(handle, correlation);
   }
 
   /** The living sessions of an owner, of every kind. */
@@ -189,7 +194,11 @@ export class SessionLifecycle {
   }
 
   /** New roles and permissions for every session of an owner. @returns how many there were */
-  async grantAll(owner: SessionOwner, grants: Omit<Grants, 'userId'>): Promise<number> {
+  async grantAll(
+    owner: SessionOwner,
+    grants: Omit<Grants, 'userId'>,
+    correlation?: Correlation,
+  ): Promise<number> {
     const { store, lifetimes } = this.#options;
     const freshForSeconds = this.#permFreshSeconds;
     const permissions = { expectedVersion: 'any' as const, ...grants, freshForSeconds };
@@ -200,9 +209,8 @@ export class SessionLifecycle {
       changed += 1;
       if (session.cappedAt === undefined) continue;
       // The cap is lifted by them: the deadline goes back to where use had brought it.
-      await this.prolong(handle, session, () =>
-        store.slide(handle, lifetimes.idleSeconds, session.lastAccessedAt),
-      );
+      const slide = () => store.slide(handle, lifetimes.idleSeconds, session.lastAccessedAt);
+      await this.prolong(handle, session, slide, correlation);
     }
     return changed;
   }
@@ -219,7 +227,11 @@ export class SessionLifecycle {
   }
 
   /** Per kind, so that a machine's tokens cannot push a person's browsers out (ATTACKS 11). */
-  async #makeRoom(session: NewSession, newest: SessionHandle): Promise<void> {
+  async #makeRoom(
+    session: NewSession,
+    newest: SessionHandle,
+    correlation: Correlation | undefined,
+  ): Promise<void> {
     const { index, limit } = this.#options;
     const [user] = ownersOf(session);
     if (user === undefined) return;
@@ -227,7 +239,7 @@ export class SessionLifecycle {
       .filter((one) => one.session.kind === session.kind && one.handle !== newest)
       .sort((one, other) => one.session.createdAt - other.session.createdAt);
     for (const one of others.slice(0, Math.max(0, others.length + 1 - limit))) {
-      await this.#ending.end(one.handle, 'session_limit');
+      await this.#ending.end(one.handle, { how: 'session_limit', correlation });
       await orUnavailable(index.leave(ownersOf(one.session), [one.handle]));
     }
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, SessionHandle } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
 import { asIdentityProviderError } from '../oidc/identity-provider-error.js';
 import { refreshVerdict } from '../oidc/refresh-verdict.js';
@@ -48,7 +49,11 @@ export class SessionRefresh {
   }
 
   /** @param seen the session as it was when its tokens were found due */
-  async refresh(handle: SessionHandle, seen: StoredSession): Promise<RefreshOutcome> {
+  async refresh(
+    handle: SessionHandle,
+    seen: StoredSession,
+    correlation?: Correlation,
+  ): Promise<RefreshOutcome> {
     const attempt = await orUnavailable(this.#options.lock.acquire(handle, seen.tokenVersion));
     if (attempt.outcome === 'busy') return this.#resultOfOther(handle, seen);
     if (attempt.outcome !== 'held') return { outcome: 'kept', reason: attempt.outcome };
@@ -61,7 +66,7 @@ export class SessionRefresh {
         return { outcome: 'gone' };
       }
       if (session.tokenVersion !== seen.tokenVersion) return { outcome: 'refreshed' };
-      return await this.#exchange(handle, session, lock);
+      return await this.#exchange(handle, session, lock, correlation);
     } finally {
       // Does nothing where the attempt rests or was abandoned. If it fails the lease runs out.
       await lock.release().catch(() => undefined);
@@ -72,6 +77,7 @@ export class SessionRefresh {
     handle: SessionHandle,
     session: StoredSession,
     lock: HeldLock,
+    correlation: Correlation | undefined,
   ): Promise<RefreshOutcome> {
     const { sessions, cipher, idps, permissions, events } = this.#options;
     const idp = idps.get(session.profile.idp);
@@ -87,7 +93,7 @@ export class SessionRefresh {
     const { refreshToken } = tokens;
     if (refreshToken === undefined || idp === undefined) return { outcome: 'no_refresh_token' };
     // Before the token is spent: what it brings must be stored at once, not wait for this.
-    const grants = await permissions.fetch(handle, session);
+    const grants = await permissions.fetch(handle, session, correlation);
     // In one journey: a mark on a session that is over marks nothing any more.
     const [standing, marked] = await Promise.all([
       sessions.stands(session),
@@ -95,22 +101,22 @@ export class SessionRefresh {
     ]);
     if (!standing) {
       lock.settle();
-      await sessions.drop(handle);
+      await sessions.drop(handle, correlation);
       return { outcome: 'gone' };
     }
     if (!marked) return this.#resultOfOther(handle, session);
-    events.tokenSent(lock.isRetry);
+    events.tokenSent(lock.isRetry, correlation);
     let answer: RefreshedTokens;
     try {
-      answer = await idp.refresh(refreshToken, tokens, session.profile);
+      answer = await idp.refresh(refreshToken, tokens, session.profile, correlation);
     } catch (error) {
-      return this.#failed(handle, session, lock, error);
+      return this.#failed(handle, session, lock, error, correlation);
     }
     const { claimed, ...fresh } = answer;
     // What was asked for above was joined to claims that no longer hold.
     const isOutdated =
       claimed !== undefined && !sameClaimedGrants(claimed, session.profile.claimed);
-    const outcome = await this.#store(handle, lock, {
+    const update: SessionUpdate = {
       tokens: {
         expectedVersion: session.tokenVersion,
         sealedTokens: await cipher.seal(fresh, handle),
@@ -118,7 +124,8 @@ export class SessionRefresh {
         ...(isOutdated ? { claimed } : {}),
       },
       ...(grants === undefined || isOutdated ? {} : { permissions: grants }),
-    });
+    };
+    const outcome = await this.#store(handle, lock, update, correlation);
     if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
     lock.settle();
     // The next may have the lock as soon as the tokens are stored.
@@ -127,17 +134,18 @@ export class SessionRefresh {
       lock.release().catch(() => undefined),
     ]);
     const isRevoked = !stillStands;
-    if (isRevoked) await sessions.drop(handle);
+    if (isRevoked) await sessions.drop(handle, correlation);
     if (isRevoked || outcome.outcome === 'gone') {
       // Ended meanwhile: nobody may be left with a token of this session.
       events.orphanRevoked();
-      await idp.revoke(fresh.refreshToken ?? refreshToken).catch(() => undefined);
+      await idp.revoke(fresh.refreshToken ?? refreshToken, correlation).catch(() => undefined);
       return { outcome: 'gone' };
     }
     if (outcome.tokens === 'conflict') events.tokensConflicted();
     // Pushed meanwhile: what was fetched may be older than what stands there (ATTACKS 12).
-    if (outcome.permissions === 'conflict' || isOutdated) await permissions.renew(handle);
-    if (outcome.permissions === 'stored') await permissions.liftCap(handle, session);
+    if (outcome.permissions === 'conflict' || isOutdated)
+      await permissions.renew(handle, correlation);
+    if (outcome.permissions === 'stored') await permissions.liftCap(handle, session, correlation);
     return { outcome: 'refreshed' };
   }
 
@@ -146,6 +154,7 @@ export class SessionRefresh {
     session: StoredSession,
     lock: HeldLock,
     error: unknown,
+    correlation: Correlation | undefined,
   ): Promise<RefreshOutcome> {
     const { store, sessions, ended } = this.#options;
     const verdict = refreshVerdict(asIdentityProviderError(error));
@@ -162,12 +171,17 @@ export class SessionRefresh {
       verdict.reason === 'invalid_grant' ? 'session_ended_at_idp' : 'session_subject_changed';
     // First the reason: who finds the session gone looks for it. It may be lost, the removal not.
     await ended.remember(handle, reason).catch(() => undefined);
-    await sessions.drop(handle);
+    await sessions.drop(handle, correlation);
     return { outcome: 'ended', reason };
   }
 
   /** The old token is spent: giving up at the first error would log the person out. */
-  async #store(handle: SessionHandle, lock: HeldLock, update: SessionUpdate) {
+  async #store(
+    handle: SessionHandle,
+    lock: HeldLock,
+    update: SessionUpdate,
+    correlation: Correlation | undefined,
+  ) {
     const { store, events, clock, persistence } = this.#options;
     const until = clock() + persistence;
     for (;;) {
@@ -176,7 +190,7 @@ export class SessionRefresh {
       } catch {
         if (clock() >= until) {
           lock.abandon();
-          events.tokensLost();
+          events.tokensLost(correlation);
           return 'lost' as const;
         }
         await delay(pollInterval * 4);

@@ -1,4 +1,5 @@
 import type { Clock, SessionHandle } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { PermissionRefresh } from './permission-refresh.js';
 import type { RefreshDue } from './refresh-due.js';
@@ -18,6 +19,16 @@ export interface SessionUpkeepOptions {
   readonly events: RefreshEvents;
   readonly clock: Clock;
   readonly timing: RefreshTiming & { readonly retryAfter: number };
+}
+
+/** What {@link SessionUpkeep.attend} is asked for. */
+export interface Attendance {
+  /** Refresh the tokens although they are not due, unless they are quite new. */
+  readonly forced?: boolean;
+  /** The session as the caller has just read it; whatever is changed is read again. */
+  readonly seen?: StoredSession;
+  /** Callers who share a run share that of the first. */
+  readonly correlation?: Correlation | undefined;
 }
 
 interface Flight {
@@ -42,13 +53,11 @@ export class SessionUpkeep {
   /**
    * Does what is due. Callers in this process share one run; it is never cut short, since it may have
    * spent a refresh token.
-   * @param forced refresh the tokens although they are not due, unless they are quite new
-   * @param seen the session as the caller has just read it; whatever is changed is read again
    */
   async attend(
     handle: SessionHandle,
     by: 'request' | 'worker',
-    { forced = false, seen }: { forced?: boolean; seen?: StoredSession } = {},
+    { forced = false, seen, correlation }: Attendance = {},
   ): Promise<UpkeepOutcome> {
     const running = this.#flights.get(handle);
     if (running !== undefined) {
@@ -58,10 +67,9 @@ export class SessionUpkeep {
     const joined = this.#flights.get(handle);
     if (joined !== undefined) return joined.result;
     // What was read before another run ended says nothing any more.
-    const current = running === undefined ? seen : undefined;
-    const result = this.#attend(handle, by, forced, current).finally(() =>
-      this.#flights.delete(handle),
-    );
+    const current = running === undefined && seen !== undefined ? { seen } : {};
+    const asked = { forced, correlation, ...current };
+    const result = this.#attend(handle, by, asked).finally(() => this.#flights.delete(handle));
     this.#flights.set(handle, { forced, result });
     return result;
   }
@@ -81,20 +89,22 @@ export class SessionUpkeep {
   async #attend(
     handle: SessionHandle,
     by: 'request' | 'worker',
-    forced: boolean,
-    seen: StoredSession | undefined,
+    asked: Attendance,
   ): Promise<UpkeepOutcome> {
-    const session = seen ?? (await orUnavailable(this.#options.store.find(handle)));
+    const session = asked.seen ?? (await orUnavailable(this.#options.store.find(handle)));
     const outcome =
       session === undefined
         ? ({ outcome: 'gone' } as const)
-        : await this.#doWhatIsDue(handle, session, forced);
+        : await this.#doWhatIsDue(handle, session, asked);
     if (outcome.outcome !== 'not_due') {
       this.#options.events.finished(
-        by,
-        outcome.outcome,
-        'reason' in outcome ? outcome.reason : undefined,
-        session && { handle, session },
+        {
+          by,
+          outcome: outcome.outcome,
+          reason: 'reason' in outcome ? outcome.reason : undefined,
+          of: session && { handle, session },
+        },
+        asked.correlation,
       );
     }
     // A plan that is lost is made again when the session is used.
@@ -105,7 +115,7 @@ export class SessionUpkeep {
   async #doWhatIsDue(
     handle: SessionHandle,
     session: StoredSession,
-    forced: boolean,
+    { forced = false, correlation }: Attendance,
   ): Promise<UpkeepOutcome> {
     const { refresh, permissions, timing } = this.#options;
     const now = this.#now();
@@ -113,14 +123,14 @@ export class SessionUpkeep {
       tokensDueAt(handle, session, timing) <= now || (forced && !this.#isQuiteNew(session));
     let outcome: UpkeepOutcome = { outcome: 'not_due' };
     if (tokensDue) {
-      outcome = await refresh.refresh(handle, session);
+      outcome = await refresh.refresh(handle, session, correlation);
       if (outcome.outcome !== 'no_refresh_token' && outcome.outcome !== 'kept') return outcome;
     }
     if (permissionsDueAt(handle, session, timing) > now) return outcome;
     // On their own timer, whatever becomes of the tokens.
     const current = await orUnavailable(this.#options.store.find(handle));
     if (current !== undefined && current.permVersion !== session.permVersion) return outcome;
-    const renewed = await permissions.renew(handle);
+    const renewed = await permissions.renew(handle, correlation);
     if (renewed === 'gone') return { outcome: 'gone' };
     if (outcome.outcome === 'kept') return outcome;
     return renewed === 'renewed'

@@ -1,4 +1,5 @@
 import type { Clock, SessionId } from '@sallyport/shared';
+import type { Correlation } from '../correlation.js';
 import type { EndedSessions, EndReason } from './ended-sessions.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
 import type { SessionStore, SessionView } from './session-store.js';
@@ -32,24 +33,26 @@ export class SessionUse {
     this.#options = options;
   }
 
-  async heartbeat(id: SessionId): Promise<Used> {
+  async heartbeat(id: SessionId, correlation?: Correlation): Promise<Used> {
     const { sessions, upkeep, heartbeatPatience } = this.#options;
     const handle = sessions.handleOf(id);
     const session = await sessions.look(id);
     if (session === undefined) return this.#over(id);
-    if (!upkeep.isDue(handle, session)) return this.#slide(id, session);
-    const outcome = await within(heartbeatPatience, upkeep.attend(handle, 'request'));
-    return this.#afterUpkeep(id, outcome);
+    if (!upkeep.isDue(handle, session)) return this.#slide(id, session, correlation);
+    const attended = upkeep.attend(handle, 'request', { correlation });
+    return this.#afterUpkeep(id, await within(heartbeatPatience, attended), correlation);
   }
 
   /** New tokens now, unless they are quite new. */
-  async refresh(id: SessionId): Promise<Used> {
+  async refresh(id: SessionId, correlation?: Correlation): Promise<Used> {
     const { sessions, upkeep, refreshPatience } = this.#options;
     const seen = await sessions.find(id);
     if (seen === undefined) return this.#over(id);
-    const attended = upkeep.attend(sessions.handleOf(id), 'request', { forced: true, seen });
+    const asked = { forced: true, seen, correlation };
+    const attended = upkeep.attend(sessions.handleOf(id), 'request', asked);
     const outcome = await within(refreshPatience, attended);
-    return outcome === undefined ? { outcome: 'pending' } : this.#afterUpkeep(id, outcome);
+    if (outcome === undefined) return { outcome: 'pending' };
+    return this.#afterUpkeep(id, outcome, correlation);
   }
 
   /** Why there is no session, if it is known. */
@@ -60,25 +63,32 @@ export class SessionUse {
     return reason ?? 'no_session';
   }
 
-  async #afterUpkeep(id: SessionId, upkeep: UpkeepOutcome | undefined): Promise<Used> {
+  async #afterUpkeep(
+    id: SessionId,
+    upkeep: UpkeepOutcome | undefined,
+    correlation: Correlation | undefined,
+  ): Promise<Used> {
     if (upkeep?.outcome === 'ended') return { outcome: 'over', reason: upkeep.reason };
     const session = await this.#options.sessions.look(id);
     if (session === undefined) return this.#over(id);
-    const used = await this.#slide(id, session);
+    const used = await this.#slide(id, session, correlation);
     return used.outcome !== 'alive' || upkeep === undefined ? used : { ...used, upkeep };
   }
 
   /** In the second half of the idle time only: no write for every request. */
-  async #slide(id: SessionId, session: SessionView): Promise<Used> {
+  async #slide(
+    id: SessionId,
+    session: SessionView,
+    correlation: Correlation | undefined,
+  ): Promise<Used> {
     const { store, sessions, idleSeconds, clock } = this.#options;
     const { expiresAt, absoluteExpiresAt, cappedAt = absoluteExpiresAt } = session;
     const left = expiresAt - clock() / 1000;
     const goesNoFurther = expiresAt >= Math.min(absoluteExpiresAt, cappedAt);
     if (left > idleSeconds / 2 || goesNoFurther) return { outcome: 'alive', session };
     const handle = sessions.handleOf(id);
-    const deadline = await sessions.prolong(handle, session, () =>
-      store.slide(handle, idleSeconds),
-    );
+    const slide = () => store.slide(handle, idleSeconds);
+    const deadline = await sessions.prolong(handle, session, slide, correlation);
     if (deadline === undefined) return this.#over(id);
     return { outcome: 'alive', session: { ...session, expiresAt: deadline } };
   }

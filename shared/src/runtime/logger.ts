@@ -27,8 +27,6 @@ export function createLogger(
     level: string;
     /** `json` if left out. */
     format?: LogFormat;
-    /** Asked for every line: what joins it to others. */
-    context?: () => object;
   },
   destination?: DestinationStream,
 ): Logger {
@@ -45,7 +43,6 @@ export function createLogger(
     },
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
-    ...(options.context === undefined ? {} : { mixin: options.context }),
   };
   return pino(settings, destination ?? standardOutput(options.format));
 }

@@ -5,7 +5,7 @@ import { newSessionId, sessionHandle } from '@sallyport/shared';
 import { z } from 'zod';
 import { auditEvent } from '../../../session-gateway/src/audit/audit-event.js';
 import { auditLog, auditRef } from '../../../session-gateway/src/audit/audit-log.js';
-import { newCorrelation, withCorrelation } from '../../../session-gateway/src/correlation.js';
+import { newCorrelation } from '../../../session-gateway/src/correlation.js';
 
 describe('an audit event', () => {
   it('has the form that docs/audit-event.schema.json publishes', () => {
@@ -22,7 +22,7 @@ describe('an audit event', () => {
     );
     const correlation = newCorrelation();
     const failure = { event: 'exchange', outcome: 'failure', reason: 'bad_token' } as const;
-    withCorrelation(correlation, () => log.write(failure));
+    log.write(failure, correlation);
     log.write(failure);
     const { requestId, traceId } = correlation;
     const common = { version: 1, time: '2027-01-15T08:00:00.000Z' };

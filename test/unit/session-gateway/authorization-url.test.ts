@@ -39,7 +39,9 @@ describe('authorizationUrl', () => {
       { issuer: registration.issuer, authorization_endpoint: `${registration.issuer}/authorize` },
       registration.clientId,
     );
-    const url = await authorizationUrl(configuration, registration, request, state, wishes);
+    const fetch = () => Promise.reject(new Error('nobody is asked'));
+    const context = { provider: { configuration, fetch }, registration, correlation: undefined };
+    const url = await authorizationUrl(context, request, state, wishes);
     return { query: new URL(url).searchParams, state };
   };
 

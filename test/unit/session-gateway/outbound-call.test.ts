@@ -71,6 +71,27 @@ describe('outboundCall', () => {
   });
 
   it.each([
+    ['a new connection', 0],
+    ['one that was kept', 1],
+  ])('sends a call once, also where %s breaks before the answer', async (_what, before) => {
+    let came = 0;
+    const url = await serve((request, response) => {
+      came += 1;
+      // The whole of it was here: a second time it would be a refresh token used twice.
+      request.resume().on('end', () => {
+        if (came === before + 1) request.socket.destroy();
+        else response.end('ok');
+      });
+    });
+    const call = { method: 'POST', body: 'refresh_token=once' };
+    for (let kept = 0; kept < before; kept += 1) await outboundCall(url, call, 100);
+
+    await expect(outboundCall(url, call, 100)).rejects.toThrow();
+    await outboundCall(url, call, 100);
+    expect(came).toBe(before + 2);
+  });
+
+  it.each([
     ['before the answer', () => undefined],
     [
       'in the middle of it',
