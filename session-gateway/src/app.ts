@@ -6,6 +6,7 @@ import express, { type RequestHandler } from 'express';
 import type { Events } from './events.js';
 import { correlate } from './http/correlate.js';
 import { errorHandler, notFound } from './http/error-handler.js';
+import { inTurn } from './http/in-turn.js';
 import type { Limits } from './http/limits.js';
 import { onlyNavigations } from './http/only-navigations.js';
 import { clearCookiesPath } from './http/pages.js';
@@ -25,7 +26,7 @@ import { health } from './routes/health.js';
 import { heartbeat } from './routes/heartbeat.js';
 import { login, signin } from './routes/login.js';
 import { logout, logoutPage } from './routes/logout.js';
-import { refresh, refuseForeignRefresh } from './routes/refresh.js';
+import { findRefreshed, refresh, refuseForeignRefresh } from './routes/refresh.js';
 import { session } from './routes/session.js';
 import { user } from './routes/user.js';
 import type { DeviceRef } from './sessions/device-ref.js';
@@ -72,10 +73,8 @@ export function createApp(parts: AppParts): RequestListener {
   app.set('case sensitive routing', true);
   app.set('strict routing', true);
 
-  app.use(correlate);
-  app.use(requestLog(parts.events));
-  app.use(securityHeaders(headers));
-  app.use(takeOver);
+  // As one: every layer of express's router is asked for every request.
+  app.use(inTurn(correlate, requestLog(parts.events), securityHeaders(headers), takeOver));
   app.get('/actuator/health', health(parts.health));
   const { limits } = parts;
   // Before any look at a cookie: the caller is the provider.
@@ -108,7 +107,13 @@ export function createApp(parts: AppParts): RequestListener {
   app.get('/auth/session', session(parts));
   app.get('/auth/sessions', devices(parts));
   app.delete('/auth/sessions/:ref', endDevice(parts));
-  app.post('/auth/refresh', refuseForeignRefresh(parts), ...limits.refresh, refresh(parts));
+  app.post(
+    '/auth/refresh',
+    refuseForeignRefresh(parts),
+    findRefreshed(parts),
+    ...limits.refresh,
+    refresh(parts),
+  );
   for (const path of ['/logout', '/auth/logout', '/auth/signout']) {
     app.get(path, logoutPage(parts));
     app.post(path, logout(parts));

@@ -32,6 +32,7 @@ import { isWritablePrimary } from './redis-fitness.js';
 import { redisLink, revocationLink } from './redis-link.js';
 import { countRedisErrors, measureLiveSessions } from './redis-metrics.js';
 import { misnamedIdp } from './routes/backchannel-logout.js';
+import { refreshedSession } from './routes/refresh.js';
 import { Sealer } from './sealing/sealer.js';
 import { DeviceRef } from './sessions/device-ref.js';
 import { LeftTokens } from './sessions/left-tokens.js';
@@ -168,11 +169,7 @@ export function assemble(
           { prefix },
           'a peer outside GATEWAY_TRUSTED_PROXIES sends X-Forwarded-For: its requests are not limited by address. List the proxy',
         ),
-      sessionOf: async (request) => {
-        const id = cookies.idOf(request);
-        const session = id === undefined ? undefined : await sessions.find(id);
-        return id === undefined || session === undefined ? undefined : sessions.handleOf(id);
-      },
+      refreshedSession,
       isPending: (state) => requests.isPending(state),
       misnamedIdp,
     }),

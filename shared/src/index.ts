@@ -1,5 +1,6 @@
 export * from './clock.js';
 export * from './cookie-header.js';
+export * from './fresh-bytes.js';
 export * from './identity-headers.js';
 export * from './record-contract.js';
 export * from './redis-keys.js';

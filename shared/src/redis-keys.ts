@@ -124,12 +124,8 @@ export const rateLimitPrefixes = {
  * the hash keeps user ids, issuers and subjects out of key names.
  */
 export function hashParts(...parts: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) {
-    const bytes = Buffer.from(part, 'utf8');
-    hash.update(`${String(bytes.length)}:`).update(bytes);
-  }
-  return hash.digest('base64url');
+  const prefixed = parts.map((part) => `${Buffer.byteLength(part)}:${part}`);
+  return createHash('sha256').update(prefixed.join(''), 'utf8').digest('base64url');
 }
 
 /**

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { freshBytes } from './fresh-bytes.js';
 import { sessionIdHash } from './session-id-hash.js';
 
 /** Which lane a session's credential travels in: a `browser` session only in the cookie, the others only as bearer. */
@@ -34,7 +34,7 @@ const idGrammar = /^[A-Za-z0-9_-]{43}$/;
 
 /** A fresh id from the system's CSPRNG. */
 export function newSessionId(): SessionId {
-  return randomBytes(32).toString('base64url') as SessionId;
+  return freshBytes(32).toString('base64url') as SessionId;
 }
 
 /** The text as a session id, or undefined if it cannot be one. */

@@ -100,6 +100,22 @@ rules:
       expect(known).toMatchObject({ status: 200, headers: empty, remove: ['cookie'] });
     });
 
+    it.each([
+      'x-envoy-original-path',
+      'x-original-url',
+      'x-rewrite-url',
+      'x-forwarded-uri',
+      'x-forwarded-path',
+      'x-forwarded-prefix',
+      'x-envoy-original-host',
+    ])('reg-4: another path in %s opens nothing and closes nothing', async (name) => {
+      expect((await check([], '/api/open')).status).toBe(200);
+      expect((await check([[name, '/api/open']], '/api/me')).status).toBe(401);
+      const admin = await check([cookie, [name, '/api/open']], '/api/admin/users');
+      expect(JSON.parse(admin.body)).toMatchObject({ reason: 'missing_role', rule: 'admin' });
+      expect((await check([[name, '/api/admin/users']], '/api/open')).status).toBe(200);
+    });
+
     it('hands over the optional headers where they are switched on', async () => {
       const { headers } = await check([cookie], '/api/me');
       expect(headers).toMatchObject({

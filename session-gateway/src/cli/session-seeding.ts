@@ -22,8 +22,7 @@ export async function seedSession(parts: SessionParts, seed: SeedCommand): Promi
     { userId, roles, permissions },
     await revocations.sequence(),
     [],
-    { deviceHint: 'session seed' },
-    correlation,
+    { device: { deviceHint: 'session seed' }, correlation },
   );
   const end = clock() / 1000 + lifetimes.absoluteSeconds;
   await due.planIfNone(handle, end);

@@ -21,7 +21,7 @@ export interface LimitOptions {
   /** Told once of a peer that sends `X-Forwarded-For` and is not listed. */
   readonly onUnlistedProxy: (prefix: string) => void;
   /** Of a session that lives: anybody can make up ids. */
-  readonly sessionOf: (request: Request) => Promise<SessionHandle | undefined>;
+  readonly refreshedSession: (request: Request) => SessionHandle | undefined;
   /** Whether a login under this state has begun and not come back. */
   readonly isPending: (state: string) => Promise<boolean>;
   /** The registration that this request's logout token names and does not hold for. */
@@ -44,7 +44,7 @@ export interface Limits {
  * their own. What could act without Redis has to ask for `refuse`.
  */
 export function limits(options: LimitOptions): Limits {
-  const { redis, trustedProxies, loginsPerAddress, sessionOf, isPending } = options;
+  const { redis, trustedProxies, loginsPerAddress, isPending } = options;
   const limit = (prefix: string, perMinute: number, keyOf: RateLimitOptions['keyOf']) =>
     rateLimit({ redis, prefix, perMinute, keyOf, whenRedisFails: 'pass' });
   const keyOf = addressKey(trustedProxies, onceOnly(options.onUnlistedProxy));
@@ -56,7 +56,7 @@ export function limits(options: LimitOptions): Limits {
     lateCallback: [
       limit(rateLimitPrefixes.transaction, callbacksPerLogin, transactionKey(isPending)),
     ],
-    refresh: [limit(rateLimitPrefixes.refresh, refreshesPerSession, sessionOf)],
+    refresh: [limit(rateLimitPrefixes.refresh, refreshesPerSession, options.refreshedSession)],
     badLogoutToken: [
       limit(rateLimitPrefixes.logoutToken, badLogoutTokensPerRegistration, options.misnamedIdp),
     ],

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { loginCookiePrefix, parseSessionId } from '@sallyport/shared';
+import { createHash } from 'node:crypto';
+import { freshBytes, loginCookiePrefix, parseSessionId } from '@sallyport/shared';
 import type { ProofKey } from './proof-key.js';
 
 export const loginLifetimeSeconds = 600;
@@ -81,7 +81,7 @@ function startOf(binding: string): number {
 }
 
 function secret(): string {
-  return randomBytes(32).toString('base64url');
+  return freshBytes(32).toString('base64url');
 }
 
 function sha256(text: string): string {

@@ -119,10 +119,15 @@ async function complete(
   ];
   const { seq } = transaction;
   const device = deviceOf(request, trustedProxies);
-  const opened = await sessions.open(login, grants, seq, replaced, device, correlation);
+  // Asked again: what was pushed meanwhile could not reach a session that was not there (ATTACKS 12).
+  const isOutdated = () => orUnavailable(pushes.anySince(grants.userId, seq));
+  const opened = await sessions.open(login, grants, seq, replaced, {
+    device,
+    isOutdated,
+    correlation,
+  });
   try {
-    // Asked again: what was pushed meanwhile could not reach a session that was not there (ATTACKS 12).
-    if (await orUnavailable(pushes.anySince(grants.userId, seq))) {
+    if (opened.isOutdated) {
       const granted = await permissions.grantsOf(login.profile, correlation);
       await sessions.grantOpened(opened.handle, granted);
     }

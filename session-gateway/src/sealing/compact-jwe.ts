@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { freshBytes } from '@sallyport/shared';
 
 /** JWE protected header members of ours (RFC 7516 §4.1). */
 export type ProtectedHeader = Readonly<Record<string, unknown>>;
@@ -20,7 +21,7 @@ const compactForm =
 export function encryptCompact(text: string, header: ProtectedHeader, key: Uint8Array): string {
   const members = JSON.stringify({ alg: 'dir', enc: 'A256GCM', ...header });
   const encoded = Buffer.from(members).toString('base64url');
-  const iv = randomBytes(ivBytes);
+  const iv = freshBytes(ivBytes);
   const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: tagBytes });
   // RFC 7516 §5.1 step 14: the encoded header, as ASCII.
   cipher.setAAD(Buffer.from(encoded, 'ascii'));

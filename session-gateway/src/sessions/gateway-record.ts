@@ -61,11 +61,12 @@ export function encodeGatewayRecord(session: NewSession): Pairs {
 }
 
 function present(fields: Record<string, string | number | boolean | undefined>): Pairs {
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)]],
-    ),
-  );
+  const pairs: Record<string, string> = {};
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (value !== undefined) pairs[name] = String(value);
+  }
+  return pairs;
 }
 
 export type WithoutUndefined<T> = {

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { refreshLockKey, type SessionHandle } from '@sallyport/shared';
+import { freshBytes, refreshLockKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import { LuaScript } from './lua-script.js';
 
@@ -61,7 +60,7 @@ export class RefreshLock {
   }
 
   async acquire(handle: SessionHandle, tokenVersion: number): Promise<LockAttempt> {
-    const owner = randomBytes(16).toString('base64url');
+    const owner = freshBytes(16).toString('base64url');
     const args = [owner, tokenVersion, this.#lease];
     const [outcome, uses] = (await script.acquire.run(
       this.#redis,

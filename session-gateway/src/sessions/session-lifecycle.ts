@@ -50,6 +50,15 @@ export interface OpenedSession {
   /** For the cookie, and nowhere else. */
   readonly id: SessionId;
   readonly handle: SessionHandle;
+  /** What {@link OpeningTerms.isOutdated} said. */
+  readonly isOutdated: boolean;
+}
+
+export interface OpeningTerms {
+  readonly device?: Device;
+  /** Whether the roles may have changed; asked once both records stand, in no journey of its own. */
+  readonly isOutdated?: () => Promise<boolean>;
+  readonly correlation?: Correlation | undefined;
 }
 
 /** How a session begins and ends. */
@@ -89,8 +98,7 @@ export class SessionLifecycle {
     grants: Grants,
     seq: number,
     replaced: readonly SessionHandle[],
-    device: Device = {},
-    correlation?: Correlation,
+    { device = {}, isOutdated, correlation }: OpeningTerms = {},
   ): Promise<OpenedSession> {
     const { store, index, cipher, lifetimes, permFreshSeconds, noteInUse } = this.#options;
     const id = newSessionId();
@@ -120,19 +128,20 @@ export class SessionLifecycle {
       // What does not need each other's answer, in one journey. A note that is lost is made again
       // when the session is used.
       const noted = noteInUse?.(handle, stored).catch(() => undefined);
-      const [, size] = await Promise.all([enter(), this.#sizeOf(session), noted]);
+      const asked = [enter(), this.#sizeOf(owners), isOutdated?.() ?? false, noted] as const;
+      const [, size, outdated] = await Promise.all(asked);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
       const terms = { how: 'replaced', replacedBy: profile, correlation } as const;
       for (const old of new Set(replaced)) await this.#ending.end(old, terms);
       await orUnavailable(index.leave(owners, replaced));
       if (size > this.#options.limit) await this.#makeRoom(session, handle, correlation);
+      return { id, handle, isOutdated: outdated };
     } catch (error) {
       await store.remove(handle).catch(() => undefined);
       await index.leave(owners, [handle]).catch(() => undefined);
       throw error;
     }
-    return { id, handle };
   }
 
   /**
@@ -220,9 +229,8 @@ export class SessionLifecycle {
   }
 
   /** How many entries the user's index has, ghosts too; 0 where nobody limits them. */
-  async #sizeOf(session: NewSession): Promise<number> {
+  async #sizeOf([user]: readonly SessionOwner[]): Promise<number> {
     const { index, limit } = this.#options;
-    const [user] = ownersOf(session);
     return limit === 0 || user === undefined ? 0 : orUnavailable(index.size(user));
   }
 

@@ -1,14 +1,21 @@
 import { sidOwner, subOwner, userOwner, type SessionOwner } from '@sallyport/shared';
 import type { NewSession } from './session-store.js';
 
-/** Everybody by whom a session can be found and revoked. */
-export function ownersOf({
-  profile,
-  grants,
-}: Pick<NewSession, 'profile' | 'grants'>): readonly SessionOwner[] {
-  return [
-    userOwner(grants.userId),
-    subOwner(profile.iss, profile.sub),
-    ...(profile.sid === undefined ? [] : [sidOwner(profile.iss, profile.sid)]),
-  ];
+type Owned = Pick<NewSession, 'profile' | 'grants'>;
+
+const known = new WeakMap<Owned, readonly SessionOwner[]>();
+
+/** Everybody by whom a session can be found and revoked. Kept with it: each is a hash. */
+export function ownersOf(session: Owned): readonly SessionOwner[] {
+  let owners = known.get(session);
+  if (owners === undefined) {
+    const { profile, grants } = session;
+    owners = [
+      userOwner(grants.userId),
+      subOwner(profile.iss, profile.sub),
+      ...(profile.sid === undefined ? [] : [sidOwner(profile.iss, profile.sid)]),
+    ];
+    known.set(session, owners);
+  }
+  return owners;
 }

@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { parseSessionHandle, type SessionHandle } from '@sallyport/shared';
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { freshBytes, parseSessionHandle, type SessionHandle } from '@sallyport/shared';
 import { fromRing, type KeyRing, type SealKey } from '../sealing/key-ring.js';
 
 const purpose = 'sallyport session reference v1';
@@ -27,7 +27,7 @@ export class SessionRef {
   write(handle: SessionHandle): string {
     const [first] = this.#keys();
     if (first === undefined) throw new Error('the key ring is empty');
-    const iv = randomBytes(ivBytes);
+    const iv = freshBytes(ivBytes);
     const cipher = createCipheriv('aes-256-gcm', first.key, iv, { authTagLength: tagBytes });
     cipher.setAAD(Buffer.from(purpose));
     const text = Buffer.concat([cipher.update(handle, 'ascii'), cipher.final()]);

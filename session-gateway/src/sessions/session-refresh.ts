@@ -13,17 +13,19 @@ import type { EndedSessions, EndReason } from './ended-sessions.js';
 import type { PermissionRefresh } from './permission-refresh.js';
 import type { HeldLock, RefreshLock } from './refresh-lock.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
-import type { SessionStore, SessionUpdate, StoredSession } from './session-store.js';
+import type { SessionStore, SessionUpdate, SessionView, StoredSession } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export type RefreshOutcome =
-  | { readonly outcome: 'refreshed' | 'gone' | 'no_refresh_token' }
+  /** `session`: as it stands now, where it was looked at anyway. */
+  | { readonly outcome: 'refreshed'; readonly session?: SessionView }
+  | { readonly outcome: 'gone' | 'no_refresh_token' }
   | { readonly outcome: 'ended'; readonly reason: EndReason }
   /** Not now, and the session lives: the provider failed, or somebody else is at it. */
   | { readonly outcome: 'kept'; readonly reason: string };
 
 export interface SessionRefreshOptions {
-  readonly store: Pick<SessionStore, 'find' | 'update'>;
+  readonly store: Pick<SessionStore, 'find' | 'look' | 'update'>;
   readonly sessions: Pick<SessionLifecycle, 'stands' | 'drop'>;
   readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
   readonly idps: ReadonlyMap<string, Pick<IdentityProvider, 'prepare' | 'refresh' | 'revoke'>>;
@@ -79,7 +81,7 @@ export class SessionRefresh {
     lock: HeldLock,
     correlation: Correlation | undefined,
   ): Promise<RefreshOutcome> {
-    const { sessions, cipher, idps, permissions, events } = this.#options;
+    const { store, sessions, cipher, idps, permissions, events } = this.#options;
     const idp = idps.get(session.profile.idp);
     let tokens: TokenSet;
     try {
@@ -129,8 +131,9 @@ export class SessionRefresh {
     if (outcome === 'lost') return { outcome: 'kept', reason: 'store_unavailable' };
     lock.settle();
     // The next may have the lock as soon as the tokens are stored.
-    const [stillStands] = await Promise.all([
+    const [stillStands, current] = await Promise.all([
       outcome.outcome !== 'updated' || sessions.stands(session),
+      store.look(handle).catch(() => undefined),
       lock.release().catch(() => undefined),
     ]);
     const isRevoked = !stillStands;
@@ -143,10 +146,13 @@ export class SessionRefresh {
     }
     if (outcome.tokens === 'conflict') events.tokensConflicted();
     // Pushed meanwhile: what was fetched may be older than what stands there (ATTACKS 12).
-    if (outcome.permissions === 'conflict' || isOutdated)
+    if (outcome.permissions === 'conflict' || isOutdated) {
       await permissions.renew(handle, correlation);
+      return { outcome: 'refreshed' };
+    }
     if (outcome.permissions === 'stored') await permissions.liftCap(handle, session, correlation);
-    return { outcome: 'refreshed' };
+    const isAsLooked = session.cappedAt === undefined && current !== undefined;
+    return { outcome: 'refreshed', ...(isAsLooked ? { session: current } : {}) };
   }
 
   async #failed(

@@ -21,6 +21,9 @@ export interface SessionUpkeepOptions {
   readonly timing: RefreshTiming & { readonly retryAfter: number };
 }
 
+/** `session`: as it stood at the end, if it did and could be looked at. */
+export type Attended = UpkeepOutcome & { readonly session?: SessionView };
+
 /** What {@link SessionUpkeep.attend} is asked for. */
 export interface Attendance {
   /** Refresh the tokens although they are not due, unless they are quite new. */
@@ -33,7 +36,7 @@ export interface Attendance {
 
 interface Flight {
   readonly forced: boolean;
-  readonly result: Promise<UpkeepOutcome>;
+  readonly result: Promise<Attended>;
 }
 
 /** What a live session needs from time to time: new tokens, new permissions. One at a time each. */
@@ -58,7 +61,7 @@ export class SessionUpkeep {
     handle: SessionHandle,
     by: 'request' | 'worker',
     { forced = false, seen, correlation }: Attendance = {},
-  ): Promise<UpkeepOutcome> {
+  ): Promise<Attended> {
     const running = this.#flights.get(handle);
     if (running !== undefined) {
       const outcome = await running.result;
@@ -90,7 +93,7 @@ export class SessionUpkeep {
     handle: SessionHandle,
     by: 'request' | 'worker',
     asked: Attendance,
-  ): Promise<UpkeepOutcome> {
+  ): Promise<Attended> {
     const session = asked.seen ?? (await orUnavailable(this.#options.store.find(handle)));
     const outcome =
       session === undefined
@@ -108,8 +111,8 @@ export class SessionUpkeep {
       );
     }
     // A plan that is lost is made again when the session is used.
-    await this.#plan(handle, by, outcome).catch(() => undefined);
-    return outcome;
+    const current = await this.#plan(handle, by, outcome).catch(() => undefined);
+    return current === undefined ? outcome : { ...outcome, session: current };
   }
 
   async #doWhatIsDue(
@@ -142,13 +145,12 @@ export class SessionUpkeep {
     handle: SessionHandle,
     by: 'request' | 'worker',
     outcome: UpkeepOutcome,
-  ): Promise<void> {
-    const { store, due, timing } = this.#options;
-    const isOver = outcome.outcome === 'gone' || outcome.outcome === 'ended';
-    const session = isOver ? undefined : await store.look(handle);
+  ): Promise<SessionView | undefined> {
+    const { due, timing } = this.#options;
+    const session = await this.#after(handle, outcome);
     if (session === undefined) {
       await due.forget(handle);
-      return;
+      return undefined;
     }
     const reason = outcome.outcome === 'kept' ? outcome.reason : undefined;
     // Tokens that cannot be renewed any more would be due for ever.
@@ -164,6 +166,14 @@ export class SessionUpkeep {
     } else {
       await due.plan(handle, next <= now ? retryAt : next);
     }
+    return session;
+  }
+
+  /** What is left of the session; undefined if it is over. */
+  async #after(handle: SessionHandle, outcome: UpkeepOutcome): Promise<SessionView | undefined> {
+    if (outcome.outcome === 'gone' || outcome.outcome === 'ended') return undefined;
+    const known = outcome.outcome === 'refreshed' ? outcome.session : undefined;
+    return known ?? this.#options.store.look(handle);
   }
 
   #nextAt(handle: SessionHandle, session: SessionView): number {

@@ -2,8 +2,8 @@ import type { Clock, SessionId } from '@sallyport/shared';
 import type { Correlation } from '../correlation.js';
 import type { EndedSessions, EndReason } from './ended-sessions.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
-import type { SessionStore, SessionView } from './session-store.js';
-import type { SessionUpkeep, UpkeepOutcome } from './session-upkeep.js';
+import type { SessionStore, SessionView, StoredSession } from './session-store.js';
+import type { Attended, SessionUpkeep, UpkeepOutcome } from './session-upkeep.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export interface SessionUseOptions {
@@ -43,10 +43,16 @@ export class SessionUse {
     return this.#afterUpkeep(id, await within(heartbeatPatience, attended), correlation);
   }
 
-  /** New tokens now, unless they are quite new. */
-  async refresh(id: SessionId, correlation?: Correlation): Promise<Used> {
+  /**
+   * New tokens now, unless they are quite new.
+   * @param seen the session as it has just been found
+   */
+  async refresh(
+    id: SessionId,
+    seen: StoredSession | undefined,
+    correlation?: Correlation,
+  ): Promise<Used> {
     const { sessions, upkeep, refreshPatience } = this.#options;
-    const seen = await sessions.find(id);
     if (seen === undefined) return this.#over(id);
     const asked = { forced: true, seen, correlation };
     const attended = upkeep.attend(sessions.handleOf(id), 'request', asked);
@@ -65,11 +71,11 @@ export class SessionUse {
 
   async #afterUpkeep(
     id: SessionId,
-    upkeep: UpkeepOutcome | undefined,
+    upkeep: Attended | undefined,
     correlation: Correlation | undefined,
   ): Promise<Used> {
     if (upkeep?.outcome === 'ended') return { outcome: 'over', reason: upkeep.reason };
-    const session = await this.#options.sessions.look(id);
+    const session = upkeep?.session ?? (await this.#options.sessions.look(id));
     if (session === undefined) return this.#over(id);
     const used = await this.#slide(id, session, correlation);
     return used.outcome !== 'alive' || upkeep === undefined ? used : { ...used, upkeep };

@@ -3,8 +3,8 @@ import { textLines, type LogFormat } from './text-lines.js';
 
 export type { Logger } from 'pino';
 
-/** Paths that must never be printed, wherever a caller puts them: the second line of defence. */
-const secretPaths = [
+/** Names that must never be printed, wherever a caller puts them: the second line of defence. */
+const secretNames = new Set([
   'authorization',
   'cookie',
   'set-cookie',
@@ -18,7 +18,7 @@ const secretPaths = [
   'id_token',
   'client_secret',
   'token',
-];
+]);
 
 /** A logger on standard output, one line per event, with the secrets of this field redacted by name. */
 export function createLogger(
@@ -33,18 +33,39 @@ export function createLogger(
   const settings = {
     name: options.name,
     level: options.level,
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: object) => withoutSecrets(fields),
+    },
+    // For what a child logger is bound to, which no formatter sees.
     redact: {
-      paths: secretPaths.flatMap((path) => {
-        const key = path.includes('-') ? `["${path}"]` : path;
-        const nested = path.includes('-') ? `*["${path}"]` : `*.${path}`;
-        return [key, nested, `headers${path.includes('-') ? key : `.${key}`}`];
-      }),
+      paths: [...secretNames].map((name) => `["${name}"]`),
       censor: '[redacted]',
     },
-    formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
   return pino(settings, destination ?? standardOutput(options.format));
+}
+
+/** So deep do our lines go; what lies deeper is not looked at. */
+const depth = 3;
+
+/**
+ * The same without the values of secret names; the line itself where it has none, as nearly always.
+ * pino's own `redact` takes a third of the time of a line for paths with wildcards.
+ */
+function withoutSecrets(fields: object, left: number = depth): Record<string, unknown> {
+  let clean: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(fields) as [string, unknown][]) {
+    const kept = secretNames.has(name.toLowerCase()) ? '[redacted]' : cleanValue(value, left - 1);
+    if (kept !== value) (clean ??= { ...fields })[name] = kept;
+  }
+  return clean ?? (fields as Record<string, unknown>);
+}
+
+function cleanValue(value: unknown, left: number): unknown {
+  const isDeeper = typeof value === 'object' && value !== null && left > 0;
+  return isDeeper ? withoutSecrets(value, left) : value;
 }
 
 function standardOutput(format: LogFormat = 'json'): DestinationStream {

@@ -61,6 +61,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
   };
   const store = {
     find: (h: typeof handle) => before('find', () => real.find(h)),
+    look: (h: typeof handle) => before('look', () => real.look(h)),
     update: (...args: Parameters<typeof real.update>) =>
       before('update', () => real.update(...args)),
     slide: (...args: Parameters<typeof real.slide>) => before('slide', () => real.slide(...args)),
@@ -155,10 +156,13 @@ const none = Promise.resolve(undefined);
 describe('the refresh of a session', () => {
   it('looks again after winning, marks, sends once, stores tokens and roles in one step', async () => {
     const { run, log, find } = await world();
-    expect(await run()).toEqual({ outcome: 'refreshed' });
+    expect(await run()).toMatchObject({
+      outcome: 'refreshed',
+      session: { tokenVersion: 2, permVersion: 2 },
+    });
     expect(log).toEqual([
       ...['acquire', 'find', 'open', 'prepare', 'grants', 'permissionsFetched ok', 'stands'],
-      ...['mark', 'tokenSent false', 'send r1', 'seal', 'update', 'stands', 'release'],
+      ...['mark', 'tokenSent false', 'send r1', 'seal', 'update', 'stands', 'look', 'release'],
     ]);
     expect(await find()).toMatchObject({
       sealedTokens: JSON.stringify(next),
@@ -168,7 +172,7 @@ describe('the refresh of a session', () => {
     });
   });
 
-  const steps = Array.from({ length: 12 }, (_, index) => index + 1);
+  const steps = Array.from({ length: 13 }, (_, index) => index + 1);
 
   it.each(steps)(
     'reg-A12: keeps roles that are pushed before await %i, and the tokens',
@@ -176,7 +180,7 @@ describe('the refresh of a session', () => {
       const { run, log, find } = await world(async (step, { push }) => {
         if (step === when) await push(['pushed']);
       });
-      expect(await run()).toEqual({ outcome: 'refreshed' });
+      expect(await run()).toMatchObject({ outcome: 'refreshed' });
       expect(log.filter((line) => line.startsWith('send'))).toEqual(['send r1']);
       expect(await find()).toMatchObject({
         sealedTokens: JSON.stringify(next),
@@ -215,14 +219,14 @@ describe('the refresh of a session', () => {
     const { run, log, find } = await world();
     const earlier = await find();
     await run();
-    expect(await run(earlier)).toEqual({ outcome: 'refreshed' });
+    expect(await run(earlier)).toMatchObject({ outcome: 'refreshed' });
     expect(log.filter((line) => line.startsWith('send'))).toEqual(['send r1']);
   });
 
   it('goes on without roles where none can be had, and caps the session', async () => {
     const { run, directory, find } = await world();
     directory.down = true;
-    expect(await run()).toEqual({ outcome: 'refreshed' });
+    expect(await run()).toMatchObject({ outcome: 'refreshed' });
     expect(await find()).toMatchObject({
       tokenVersion: 2,
       permVersion: 1,
