@@ -12,7 +12,7 @@ import { onlyNavigations } from './http/only-navigations.js';
 import { clearCookiesPath } from './http/pages.js';
 import { requestLog } from './http/request-log.js';
 import { securityHeaderPairs, securityHeaders } from './http/security-headers.js';
-import { sendJson } from './http/send-json.js';
+import { sendJson } from './http/send-answer.js';
 import type { SessionCookies } from './http/session-cookies.js';
 import { sessionReads, takeOver, type SessionRead } from './http/session-reads.js';
 import type { AuthorizationRequestStore } from './oidc/authorization-request-store.js';

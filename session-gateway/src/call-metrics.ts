@@ -1,4 +1,5 @@
 import { Histogram, type Registry } from '@sallyport/shared/runtime';
+import { labelled } from './labelled.js';
 
 /** Told of every call to another service: how it ended and how long it took. */
 export type ObserveCall = (outcome: 'ok' | 'failed', seconds: number) => void;
@@ -44,8 +45,10 @@ export function callMetrics(registry: Registry): CallMetrics {
     buckets,
     registers,
   });
+  const idpsOf = labelled((idp, outcome) => idps.labels(idp, outcome));
+  const permissionsOf = labelled((outcome) => permissions.labels(outcome));
   return {
-    idp: (idp) => (outcome, seconds) => idps.observe({ idp, outcome }, seconds),
-    permissionService: (outcome, seconds) => permissions.observe({ outcome }, seconds),
+    idp: (idp) => (outcome, seconds) => idpsOf(idp, outcome).observe(seconds),
+    permissionService: (outcome, seconds) => permissionsOf(outcome).observe(seconds),
   };
 }

@@ -4,6 +4,7 @@ import type { AuditEvent } from './audit/audit-event.js';
 import { auditRef, type AuditLog } from './audit/audit-log.js';
 import { correlationFields, type Correlation } from './correlation.js';
 import type { ProblemCode } from './http/problems.js';
+import { labelled } from './labelled.js';
 import { idpFailureClass } from './oidc/idp-failure-class.js';
 import type { ClosedSession, Device } from './sessions/session-lifecycle.js';
 
@@ -120,21 +121,13 @@ export function createEvents(registry: Registry, logger: Logger, audit: AuditLog
     registers,
   }).setToCurrentTime();
 
-  // Labels are looked up once: they are few, and a lookup sorts and joins them.
-  const series = new Map<string, Histogram.Internal<string>>();
-  const seriesOf = (method: string, route: string, status: number): Histogram.Internal<string> => {
-    const key = `${method} ${route} ${status}`;
-    const known = series.get(key);
-    if (known !== undefined) return known;
-    const labelled = requests.labels({ method, route, status: String(status) });
-    series.set(key, labelled);
-    return labelled;
-  };
+  const requestsOf = labelled((method, route, status) => requests.labels(method, route, status));
+  const loginsOf = labelled((idp, outcome) => logins.labels(idp, outcome));
 
   return {
     answered({ method, route, status, seconds, reason }, correlation) {
       const knownMethod = methods.has(method) ? method : 'other';
-      seriesOf(knownMethod, route, status).observe(seconds);
+      requestsOf(knownMethod, route, String(status)).observe(seconds);
       if (status === 429) rateLimited.inc({ route });
       const ids = correlationFields(correlation);
       const ms = Math.round(seconds * 1000);
@@ -143,13 +136,13 @@ export function createEvents(registry: Registry, logger: Logger, audit: AuditLog
       else logger.info(line, 'request');
     },
     loginStarted(idp) {
-      logins.inc({ idp, outcome: 'started' });
+      loginsOf(idp, 'started').inc();
     },
     loginReturned(idp) {
-      logins.inc({ idp, outcome: 'returned' });
+      loginsOf(idp, 'returned').inc();
     },
     loginCompleted(idp, { userId, handle, device }, correlation) {
-      logins.inc({ idp, outcome: 'completed' });
+      loginsOf(idp, 'completed').inc();
       logger.info({ ...correlationFields(correlation), idp }, 'login completed');
       const { deviceHint, ipPrefix } = device;
       const login = {

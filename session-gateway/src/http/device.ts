@@ -89,8 +89,21 @@ function addressOf(request: Request, trusted: BlockList): string | undefined {
   return clientAddress(request.socket.remoteAddress, request.get('x-forwarded-for'), trusted);
 }
 
+/** Proxies and neighbours come again and again, and a list takes longer over one than all else here. */
+const verdicts = new WeakMap<BlockList, Map<string, boolean>>();
+const mostVerdicts = 1000;
+
 function isTrusted(address: string, trusted: BlockList): boolean {
-  return trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  let known = verdicts.get(trusted);
+  if (known === undefined || known.size >= mostVerdicts) {
+    verdicts.set(trusted, (known = new Map<string, boolean>()));
+  }
+  let verdict = known.get(address);
+  if (verdict === undefined) {
+    verdict = trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+    known.set(address, verdict);
+  }
+  return verdict;
 }
 
 /** Peers whose X-Forwarded-For counts; undefined if one is no address or range, or is everybody. */

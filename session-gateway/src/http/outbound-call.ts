@@ -21,8 +21,8 @@ export interface OutboundCall {
 export interface OutboundAnswer {
   readonly status: number;
   readonly statusText: string;
-  /** Name, value, name, value … as they came. */
-  readonly rawHeaders: readonly string[];
+  /** Names and values as they came. */
+  readonly headers: [name: string, value: string][];
   readonly body: Buffer;
 }
 
@@ -156,10 +156,12 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     headers: Readonly<Record<string, string | string[] | undefined>>,
     statusText = '',
   ): void {
-    const rawHeaders = Object.entries(headers).flatMap(([name, value]) =>
-      [value ?? []].flat().flatMap((one) => [name, one]),
-    );
-    this.#head = { status, statusText, rawHeaders };
+    const pairs: [string, string][] = [];
+    for (const [name, value] of Object.entries(headers)) {
+      if (typeof value === 'string') pairs.push([name, value]);
+      else for (const one of value ?? []) pairs.push([name, one]);
+    }
+    this.#head = { status, statusText, headers: pairs };
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -171,7 +173,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   /** An answer that breaks off ends in an error, never here. */
   onResponseEnd(): void {
-    const head = this.#head ?? { status: 0, statusText: '', rawHeaders: [] };
+    const head = this.#head ?? { status: 0, statusText: '', headers: [] };
     if (this.#givenUp === undefined) {
       this.#done({ ...head, body: Buffer.concat(this.#chunks) });
     }

@@ -36,14 +36,14 @@ export class SessionCookies {
   }
 
   set(response: Response, { id, handle }: OpenedSession): void {
-    response.append('Set-Cookie', [
+    response.appendHeader('Set-Cookie', [
       setCookie(this.#name, id, { sameSite: 'Strict' }),
       setCookie(sessionRefCookieName, this.#ref.write(handle), { sameSite: 'Lax' }),
     ]);
   }
 
   clear(response: Response): void {
-    response.append('Set-Cookie', [
+    response.appendHeader('Set-Cookie', [
       clearCookie(this.#name, 'Strict'),
       clearCookie(sessionRefCookieName, 'Lax'),
     ]);

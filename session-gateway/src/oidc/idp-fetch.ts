@@ -40,9 +40,9 @@ async function ask(
   ids: Readonly<Record<string, string>>,
   certificate: SecureContext | undefined,
 ): Promise<Response> {
-  const { status, statusText, rawHeaders, body } = await answerOf(url, init, ids, certificate);
+  const { status, statusText, headers, body } = await answerOf(url, init, ids, certificate);
   if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
-  return wholeResponse(body, { status, statusText, headers: pairsOf(rawHeaders) });
+  return wholeResponse(body, { status, statusText, headers });
 }
 
 async function answerOf(
@@ -83,12 +83,4 @@ function formText(body: NonNullable<LooseRequestInit['body']>): string {
   if (typeof body === 'string') return body;
   if (body instanceof URLSearchParams) return body.toString();
   throw new TypeError('only a form or a text can be sent');
-}
-
-function pairsOf(rawHeaders: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    pairs.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
-  }
-  return pairs;
 }

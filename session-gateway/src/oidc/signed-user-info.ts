@@ -16,7 +16,7 @@ export function verifiedUserInfo(
   return async (url, init, correlation) => {
     const response = await fetch(url, init, correlation);
     const type = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-    if (new URL(url).href !== endpoint || type !== 'application/jwt') return response;
+    if (type !== 'application/jwt' || new URL(url).href !== endpoint) return response;
     try {
       await verifySignature(await response.clone().text(), verification);
     } catch (error) {

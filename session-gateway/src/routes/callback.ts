@@ -8,6 +8,7 @@ import { bouncePage } from '../http/pages.js';
 import { problemCodeOf, type ProblemCode } from '../http/problems.js';
 import { onlyValue, queryOf, wantsPage } from '../http/request-facts.js';
 import { safeReturnUrl } from '../http/return-url.js';
+import { sendPage } from '../http/send-answer.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { AuthorizationRequestStore } from '../oidc/authorization-request-store.js';
 import {
@@ -51,7 +52,7 @@ export function callback(options: CallbackOptions): RequestHandler {
     }
     const { transaction, state } = begun;
     const correlation = correlationOfRequest(request);
-    response.append('Set-Cookie', clearCookie(bindingCookieName(state), 'Lax'));
+    response.appendHeader('Set-Cookie', clearCookie(bindingCookieName(state), 'Lax'));
     events.loginReturned(transaction.idp);
     try {
       const { opened, who } = await complete(options, request, transaction, state);
@@ -67,7 +68,7 @@ export function callback(options: CallbackOptions): RequestHandler {
       response.status(303).set('Location', page).end();
       return;
     }
-    response.type('html').send(bouncePage(checkedAgain(transaction.returnUrl, publicOrigin)));
+    sendPage(response, bouncePage(checkedAgain(transaction.returnUrl, publicOrigin)));
   };
 }
 

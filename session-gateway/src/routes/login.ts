@@ -129,12 +129,12 @@ function setBinding(
   hasSaved: boolean,
 ): void {
   for (const surplus of surplusBindingCookies(request.headers.cookie)) {
-    response.append('Set-Cookie', clearCookie(surplus, 'Lax'));
+    response.appendHeader('Set-Cookie', clearCookie(surplus, 'Lax'));
   }
-  if (hasSaved) response.append('Set-Cookie', clearCookie(returnCookieName, 'Lax'));
+  if (hasSaved) response.appendHeader('Set-Cookie', clearCookie(returnCookieName, 'Lax'));
   // Lax: a Strict cookie does not come back with the callback in any engine (REAL-PARTS).
   const attributes = { sameSite: 'Lax', maxAgeSeconds: loginLifetimeSeconds } as const;
-  response.append('Set-Cookie', setCookie(bindingCookieName(state), binding, attributes));
+  response.appendHeader('Set-Cookie', setCookie(bindingCookieName(state), binding, attributes));
 }
 
 /** The address of the same login, of parts that have been judged: what the button leads to. */

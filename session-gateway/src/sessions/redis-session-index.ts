@@ -5,6 +5,7 @@ import {
   type SessionOwner,
 } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
+import { Cluster } from 'ioredis';
 import { LuaScript } from './lua-script.js';
 import type { IndexEntry, SessionIndex } from './session-index.js';
 
@@ -25,10 +26,12 @@ export class RedisSessionIndex implements SessionIndex {
     handle: SessionHandle,
     seq: number,
   ): Promise<boolean> {
+    // The keys of one owner have one slot; all at once is one script instead of three.
+    const groups = this.#redis instanceof Cluster ? owners.map((owner) => [owner]) : [owners];
     const entered = await Promise.all(
-      owners.map((owner) => {
-        const { index, epoch } = ownerKeys(owner);
-        return script.enter.run(this.#redis, [index, epoch], [handle, this.#absoluteSeconds, seq]);
+      groups.map((group) => {
+        const keys = group.map(ownerKeys).flatMap(({ index, epoch }) => [index, epoch]);
+        return script.enter.run(this.#redis, keys, [handle, this.#absoluteSeconds, seq]);
       }),
     );
     return entered.every((answer) => answer === 1);

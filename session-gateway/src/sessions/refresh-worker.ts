@@ -17,6 +17,10 @@ export interface RefreshWorkerOptions {
 
 /** Sessions one replica attends to at the same time. */
 const atOnce = 16;
+/** A claim for each that ends would cost half as much as its refresh: so many are claimed together. */
+const together = atOnce / 2;
+/** How long a free place waits for others, ms: slow ones must not hold up the rest. */
+const patience = 20;
 const interval = 1000;
 /** Longer than attending to a session takes; a replica that dies holds its sessions up for this long. */
 const leaseSeconds = 60;
@@ -27,6 +31,23 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   let loop: Promise<void> | undefined;
+  let changed: () => void = () => undefined;
+  stopping.signal.addEventListener('abort', () => changed());
+
+  const isFull = (most: number): boolean => running.size >= most && !stopping.signal.aborted;
+
+  /** Resolves once there is room for several, or for one that has waited long enough. */
+  const room = async (): Promise<void> => {
+    const next = () => new Promise<void>((resolve) => (changed = resolve));
+    while (isFull(atOnce)) await next();
+    let isLate = false as boolean;
+    const timer = setTimeout(() => {
+      isLate = true;
+      changed();
+    }, patience);
+    while (isFull(atOnce - together + 1) && !isLate) await next();
+    clearTimeout(timer);
+  };
 
   const attend = async (handle: SessionHandle): Promise<void> => {
     const session = await store.find(handle);
@@ -40,7 +61,10 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
     const work = attend(handle)
       .then(() => events.backgroundWorked('worker'))
       .catch((error: unknown) => events.backgroundFailed('worker', error))
-      .finally(() => running.delete(work));
+      .finally(() => {
+        running.delete(work);
+        changed();
+      });
     running.add(work);
   };
 
@@ -54,8 +78,8 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
       handles.forEach(start);
       // With something to do, the work says whether it went well.
       if (claimed?.length === 0) events.backgroundWorked('worker');
-      // A full hand means that more may be waiting; then only until one of these is done.
-      if (handles.length === free) await Promise.race([...running, aborted(stopping.signal)]);
+      // A full hand means that more may be waiting; then only until some of these are done.
+      if (handles.length === free) await room();
       else await pause(interval * (0.75 + Math.random() / 2), stopping.signal);
     }
   };
@@ -74,13 +98,6 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
       await upkeep.settled();
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** Ends early when the signal comes. */

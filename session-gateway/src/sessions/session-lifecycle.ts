@@ -61,6 +61,8 @@ export interface OpeningTerms {
   readonly correlation?: Correlation | undefined;
 }
 
+const no = Promise.resolve(false);
+
 /** How a session begins and ends. */
 export class SessionLifecycle {
   readonly #options: SessionLifecycleOptions;
@@ -128,8 +130,12 @@ export class SessionLifecycle {
       // What does not need each other's answer, in one journey. A note that is lost is made again
       // when the session is used.
       const noted = noteInUse?.(handle, stored).catch(() => undefined);
-      const asked = [enter(), this.#sizeOf(owners), isOutdated?.() ?? false, noted] as const;
-      const [, size, outdated] = await Promise.all(asked);
+      const [size, outdated] = await Promise.all([
+        this.#sizeOf(owners),
+        isOutdated?.() ?? no,
+        enter(),
+        noted,
+      ]);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
       const terms = { how: 'replaced', replacedBy: profile, correlation } as const;

@@ -49,7 +49,7 @@ describe('verifySignature', () => {
     const held = () => 'held';
     const ours = await verifySignature(jws, { keyOf, algorithms }).then(
       held,
-      (error: { detail: string }) => error.detail,
+      (error: unknown) => (error as { detail: string }).detail,
     );
     const library = await compactVerify(jws, keyOf, { algorithms }).then(held, (error: unknown) => {
       const { code } = error as { code?: unknown };

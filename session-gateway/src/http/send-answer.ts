@@ -7,3 +7,10 @@ export function sendJson(response: Response, content: object): void {
   response.setHeader('Content-Length', Buffer.byteLength(text));
   response.end(text);
 }
+
+/** The same for a page: what response.send does. */
+export function sendPage(response: Response, html: string): void {
+  response.setHeader('Content-Type', 'text/html; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(html));
+  response.end(html);
+}
