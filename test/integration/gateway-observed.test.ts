@@ -79,6 +79,20 @@ describeOnRedis(
     };
     const count = (sample: string) => metric(stack.managementOrigin, sample);
     const handleOf = (browser: BrowserJar) => sessionOf(browser, stack.origin).handle;
+    /** Something done while the provider refuses every token. */
+    const refused = async (act: () => Promise<unknown>): Promise<void> => {
+      const { intercept } = stack.idp;
+      stack.idp.intercept = (request, response) => {
+        seen(request);
+        if (request.url !== '/token') return false;
+        request.resume();
+        response.writeHead(400, { 'content-type': 'application/json' });
+        response.end('{"error":"invalid_grant"}');
+        return true;
+      };
+      await act();
+      stack.idp.intercept = intercept;
+    };
 
     describe('of correlation', () => {
       const ask = async (...headers: HeaderList) => {
@@ -136,19 +150,7 @@ describeOnRedis(
           expect.arrayContaining([expect.stringContaining('/internal/v1/users/'), '/token']),
         );
         await expireTokens(redis().admins[0], session);
-        stack.idp.intercept = (request, response) => {
-          seen(request);
-          if (request.url !== '/token') return false;
-          request.resume();
-          response.writeHead(400, { 'content-type': 'application/json' });
-          response.end('{"error":"invalid_grant"}');
-          return true;
-        };
-        await refresh('req-9');
-        stack.idp.intercept = (request) => {
-          seen(request);
-          return false;
-        };
+        await refused(() => refresh('req-9'));
         const failure = { event: 'refresh', outcome: 'failure', requestId: 'req-9', traceId };
         expect(audit()).toContainEqual(expect.objectContaining(failure));
         const messages = () =>
@@ -277,18 +279,7 @@ describeOnRedis(
         const browser = await stack.login();
         const session = sessionOf(browser, stack.origin);
         await expireTokens(redis().admins[0], session);
-        stack.idp.intercept = (request, response) => {
-          if (request.url !== '/token') return false;
-          request.resume();
-          response.writeHead(400, { 'content-type': 'application/json' });
-          response.end('{"error":"invalid_grant"}');
-          return true;
-        };
-        await postRefresh(stack.origin, session);
-        stack.idp.intercept = (request) => {
-          seen(request);
-          return false;
-        };
+        await refused(() => postRefresh(stack.origin, session));
         const events = audit().filter(({ event }) => event === 'refresh');
         expect(events.at(-1)).toMatchObject({
           ...{ outcome: 'failure', reason: 'session_ended_at_idp', ended: true },
