@@ -31,8 +31,12 @@ export function idpParts(given: {
       registration,
       clock,
       events,
-      fetch: idpFetch(timing),
-      provingFetch: idpFetch(timing, () => registration.clientCertificate?.secureContext),
+      fetch: idpFetch({ observe: timing }),
+      provingFetch: idpFetch({
+        observe: timing,
+        certificate: () => registration.clientCertificate?.secureContext,
+        timeout: registration.timeout,
+      }),
       rereadEvery,
     });
     return { metadata, idp: new IdentityProvider({ registration, metadata, clock }) };

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { timed, type ObserveCall } from '../call-metrics.js';
 import { correlationHeaders, type Correlation } from '../correlation.js';
-import { outboundCall, type OutboundAnswer } from '../http/outbound-call.js';
+import { outboundCall, type OutboundAnswer, type OutboundCall } from '../http/outbound-call.js';
 import { wholeResponse } from '../http/whole-response.js';
 import { isCertificateAlert } from './certificate-alert.js';
 import { IdentityProviderError } from './identity-provider-error.js';
@@ -19,28 +19,39 @@ export type IdpFetch = (
   correlation?: Correlation,
 ) => Promise<Response>;
 
+export interface IdpFetchOptions {
+  readonly observe?: ObserveCall | undefined;
+  /** What to show in the TLS handshake, asked for at each call. */
+  readonly certificate?: () => SecureContext | undefined;
+  /** Of the whole call, ms; left out where every caller brings a signal. */
+  readonly timeout?: number;
+}
+
 /**
  * A fetch for calls to the identity provider: whatever means "it cannot answer now" becomes one error,
  * and no answer may fill the memory. Redirects are left to openid-client, which follows none.
- * @param certificate what to show in the TLS handshake, asked for at each call
  */
-export function idpFetch(
-  observe?: ObserveCall,
-  certificate: () => SecureContext | undefined = () => undefined,
-): IdpFetch {
+export function idpFetch(options: IdpFetchOptions = {}): IdpFetch {
+  const { observe, certificate, timeout } = options;
   return (url, init, correlation) => {
-    const ids = correlationHeaders(correlation);
-    return timed(observe, () => ask(url, init, ids, certificate()));
+    const own = {
+      headers: correlationHeaders(correlation),
+      ...(timeout === undefined ? {} : { timeout }),
+    };
+    return timed(observe, () => ask(url, init, own, certificate?.()));
   };
 }
+
+/** What a call has beside what openid-client asks for. */
+type Own = Required<Pick<OutboundCall, 'headers'>> & Pick<OutboundCall, 'timeout'>;
 
 async function ask(
   url: string,
   init: LooseRequestInit,
-  ids: Readonly<Record<string, string>>,
+  own: Own,
   certificate: SecureContext | undefined,
 ): Promise<Response> {
-  const { status, statusText, headers, body } = await answerOf(url, init, ids, certificate);
+  const { status, statusText, headers, body } = await answerOf(url, init, own, certificate);
   if (status >= 500) throw new IdentityProviderError('idp_unreachable', `http_${status}`);
   return wholeResponse(body, { status, statusText, headers });
 }
@@ -48,13 +59,14 @@ async function ask(
 async function answerOf(
   url: string,
   init: LooseRequestInit,
-  ids: Readonly<Record<string, string>>,
+  own: Own,
   certificate: SecureContext | undefined,
 ): Promise<OutboundAnswer> {
   const { method, headers, body, signal } = init;
   const call = {
     ...(method === undefined ? {} : { method }),
-    headers: { ...plainHeaders(headers), ...ids },
+    ...own,
+    headers: { ...plainHeaders(headers), ...own.headers },
     ...(body === undefined || body === null ? {} : { body: formText(body) }),
     ...(signal === undefined || signal === null ? {} : { signal }),
     ...(certificate === undefined ? {} : { certificate }),

@@ -32,7 +32,7 @@ export interface ProviderMetadataOptions {
   readonly events: IdpEvents;
   /** For its documents, which anybody may read. */
   readonly fetch: IdpFetch;
-  /** For calls in which the registration proves who it is, or asks for what is its own. */
+  /** For calls in which the registration proves who it is, or asks for what is its own; ends them in time. */
   readonly provingFetch: IdpFetch;
   /** How old the document may become, ms. */
   readonly rereadEvery: number;
@@ -130,6 +130,8 @@ export class ProviderMetadata {
     const userInfo = endpointOf(registration, metadata, 'userinfo_endpoint');
     const fetch = verifiedUserInfo(provingFetch, userInfo, verification);
     configuration[customFetch] = fetch;
+    // The fetch has a time of its own: an AbortSignal for each call costs many times a timer.
+    configuration.timeout = 0;
     return { configuration, fetch, metadata, verification, keys };
   }
 

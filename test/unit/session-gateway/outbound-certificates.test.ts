@@ -97,7 +97,7 @@ describe('idpFetch with a client certificate', () => {
     ['certificate_required', 116],
   ])('takes the alert %s for a mistake of the registration, not for an outage', async (_, code) => {
     const url = await alerting(code);
-    const fetch = idpFetch(undefined, () => contextOf('one'));
+    const fetch = idpFetch({ certificate: () => contextOf('one') });
     await expect(fetch(url, {})).rejects.toMatchObject({
       code: 'idp_unsuitable',
       detail: 'client_certificate',
@@ -109,7 +109,7 @@ describe('idpFetch with a client certificate', () => {
     ['internal_error', 80],
   ])('takes the alert %s for an outage', async (_, code) => {
     const url = await alerting(code);
-    const fetch = idpFetch(undefined, () => contextOf('one'));
+    const fetch = idpFetch({ certificate: () => contextOf('one') });
     await expect(fetch(url, {})).rejects.toMatchObject({ code: 'idp_unreachable' });
   });
 
