@@ -101,7 +101,8 @@ function isTrusted(address: string, trusted: BlockList): boolean {
   let verdict = known.get(address);
   if (verdict === undefined) {
     verdict = trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-    known.set(address, verdict);
+    // A copy: a piece of a string keeps the whole header that it was cut from.
+    known.set(Buffer.from(address, 'latin1').toString('latin1'), verdict);
   }
   return verdict;
 }

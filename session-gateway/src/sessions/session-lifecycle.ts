@@ -130,10 +130,11 @@ export class SessionLifecycle {
       // What does not need each other's answer, in one journey. A note that is lost is made again
       // when the session is used.
       const noted = noteInUse?.(handle, stored).catch(() => undefined);
-      const [size, outdated] = await Promise.all([
+      // First back into the indexes, then whether anything was pushed to those who stand there.
+      const [, size, outdated] = await Promise.all([
+        enter(),
         this.#sizeOf(owners),
         isOutdated?.() ?? no,
-        enter(),
         noted,
       ]);
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must

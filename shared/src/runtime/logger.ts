@@ -1,4 +1,4 @@
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { textLines, type LogFormat } from './text-lines.js';
 
 export type { Logger } from 'pino';
@@ -37,7 +37,9 @@ export function createLogger(
       level: (label: string) => ({ level: label }),
       log: (fields: object) => withoutSecrets(fields),
     },
-    // For what a child logger is bound to, which no formatter sees.
+    // An error's message and stack are no fields of it before this.
+    serializers: { err: (error: Error) => cleanValue(stdSerializers.err(error), depth - 1) },
+    // For what a child logger is bound to, which no formatter sees: names and plain values only.
     redact: {
       paths: [...secretNames].map((name) => `["${name}"]`),
       censor: '[redacted]',
@@ -57,6 +59,8 @@ const depth = 3;
 function withoutSecrets(fields: object, left: number = depth): Record<string, unknown> {
   let clean: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(fields) as [string, unknown][]) {
+    // Left to its serializer.
+    if (name === 'err' && left === depth && value instanceof Error) continue;
     const kept = secretNames.has(name.toLowerCase()) ? '[redacted]' : cleanValue(value, left - 1);
     if (kept !== value) (clean ??= { ...fields })[name] = kept;
   }

@@ -36,12 +36,15 @@ describe('verifySignature', () => {
   let own: Pair;
   let stranger: Pair;
   let small: Pair;
+  let even: Pair;
   let keyOf: JWTVerifyGetKey;
   beforeAll(() => {
     own = rsaPair('own');
     stranger = rsaPair('own');
     small = rsaPair('small', 1024);
-    keyOf = createLocalJWKSet({ keys: [own.jwk, small.jwk] });
+    // Its signatures fill their last character.
+    even = rsaPair('even', 3072);
+    keyOf = createLocalJWKSet({ keys: [own.jwk, small.jwk, even.jwk] });
   });
 
   /** Judged by us, and by the library alone: `held`, or the error's word. */
@@ -104,6 +107,10 @@ describe('verifySignature', () => {
     ['with padding', () => `${signed({ alg: 'RS256', kid: 'own' }, own)}==`],
     ['with a space', () => `${signed({ alg: 'RS256', kid: 'own' }, own)} `],
     ['without a signature', () => signed({ alg: 'RS256', kid: 'own' }, own).replace(/[^.]*$/, '')],
+    ['by a key of 3072 bits', () => signed({ alg: 'RS256', kid: 'even' }, even)],
+    ['with one character more', () => `${signed({ alg: 'RS256', kid: 'even' }, even)}A`],
+    ['with two more', () => `${signed({ alg: 'RS256', kid: 'even' }, even)}AA`],
+    ['of a payload of no length', () => signed({ alg: 'RS256', kid: 'own' }, own, 'AAAAA')],
     ['signed twice over', () => signed({ alg: 'RS256', kid: 'own' }, own, `${payload}${payload}`)],
   ])('judges a token %s as the library does', async (_what, make) => {
     const { ours, library } = await verdicts(make());

@@ -28,6 +28,20 @@ describe('a line', () => {
     expect(text).toContain('"reason":"kept"');
   });
 
+  it('of an error says what, where and why, whatever else it has', () => {
+    const error = Object.assign(new Error('listen EADDRINUSE', { cause: new Error('why') }), {
+      code: 'EADDRINUSE',
+      port: 8080,
+      token: canary,
+    });
+    const { err } = lineOf({ err: error });
+    expect(err).toMatchObject({ type: 'Error', port: 8080, token: '[redacted]' });
+    const { message, stack } = err as { message: string; stack: string };
+    expect(message).toContain('listen EADDRINUSE');
+    expect(stack).toContain('logger.test');
+    expect(JSON.stringify(err)).not.toContain(canary);
+  });
+
   it('has everything else as it was given, and changes nothing of it', () => {
     const fields = { idp: 'idp', ms: 7, nested: { list: [1, { a: null }], tokens: 3 }, no: false };
     const before = structuredClone(fields);
