@@ -34,19 +34,17 @@ export function activity(options: ActivityOptions): Activity {
   // ATTACKS 17: a sixth of the idle lifetime at most, so that one lost event never costs a session.
   const interval = (options.idleSeconds * 1000) / 6;
   const halfWindow = (options.idleSeconds * 1000) / 2;
-  let recent = new Set<SessionHandle>();
-  let earlier = new Set<SessionHandle>();
+  let told: readonly Set<SessionHandle>[] = [new Set(), new Set(), new Set()];
   let rotatedAt = options.now();
   const waiting = new Set<SessionHandle>();
   let sending: Promise<void> | undefined;
   let notBefore = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
-  /** Two half-interval generations: a handle is remembered for half an interval to one interval. */
+  /** Three generations of half an interval: a handle is remembered for one interval to one and a half. */
   const rotate = (): void => {
     if (options.now() - rotatedAt < interval / 2) return;
-    earlier = recent;
-    recent = new Set();
+    told = [new Set(), ...told.slice(0, -1)];
     rotatedAt = options.now();
   };
 
@@ -61,8 +59,7 @@ export function activity(options: ActivityOptions): Activity {
       result !== undefined && result[0] === null && result[1] !== null;
     const lost = handles.filter((_handle, index) => !isSent(results?.[index]));
     for (const handle of lost) {
-      recent.delete(handle);
-      earlier.delete(handle);
+      for (const generation of told) generation.delete(handle);
     }
     if (lost.length > 0) {
       options.onDropped(lost.length);
@@ -83,12 +80,12 @@ export function activity(options: ActivityOptions): Activity {
     name: 'activity',
     used: (handle, session, storeNow) => {
       if (session.expiresAt * 1000 - storeNow > halfWindow) return;
-      if (recent.has(handle) || earlier.has(handle)) return;
+      if (told.some((generation) => generation.has(handle))) return;
       if (waiting.size >= maxWaiting) {
         options.onDropped(1);
         return;
       }
-      recent.add(handle);
+      told[0]?.add(handle);
       waiting.add(handle);
     },
     start: () => {
@@ -97,8 +94,12 @@ export function activity(options: ActivityOptions): Activity {
     },
     stop: async () => {
       clearInterval(timer);
+      await sending;
       flush();
       await sending;
+      // Redis fails, and nobody will wait for it any more.
+      if (waiting.size > 0) options.onDropped(waiting.size);
+      waiting.clear();
     },
   };
 }

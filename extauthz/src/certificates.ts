@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Unit } from '@sallyport/shared/runtime';
@@ -80,7 +81,17 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
   ]);
   const certificate = { cert, key, ...(ca === undefined ? {} : { ca }) };
   createSecureContext(certificate);
+  if (ca !== undefined) checkAuthority(ca);
   return certificate;
+}
+
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** Node passes over what is no certificate, and then trusts nobody. @throws */
+function checkAuthority(text: Buffer): void {
+  const found = text.toString('latin1').match(pemCertificate) ?? [];
+  if (found.length === 0) throw new Error('the file of the client authority has no certificate');
+  for (const one of found) new X509Certificate(one);
 }
 
 function same(a: Certificate, b: Certificate): boolean {

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { exchange } from '@sallyport/demo/web-client/exchange';
 import { certificateAuthority } from '../support/certificates.js';
-import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
+import { checkHttp, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
 
@@ -38,6 +39,19 @@ describe('extauthz that was told to stop (R24)', () => {
     terminate();
     await until(async () => (await connection()) === 'close');
     agent.destroy();
+  });
+
+  it('is not ready any more while it still answers, and says so on the port for that', async () => {
+    await start('60000');
+    const readiness = async () =>
+      (await exchange(`http://127.0.0.1:${String(service.healthPort)}/readyz`)).text;
+    // Of all that is not ready here (there is no Redis), the drain alone comes with the signal.
+    expect(await readiness()).not.toContain('draining');
+    terminate();
+    await until(async () => (await readiness()).includes('draining'));
+    const { status } = await exchange(`http://127.0.0.1:${String(service.healthPort)}/livez`);
+    expect(status).toBe(200);
+    expect((await checkHttp(service.httpPort, [])).status).toBe(401);
   });
 
   it('does not wait for a gRPC connection whose call never ends', async () => {

@@ -13,7 +13,8 @@ const authority = certificateAuthority('authority');
 const first = authority.issue({ name: 'first' });
 const second = authority.issue({ name: 'second' });
 const client = authority.issue({ name: 'client' });
-const stranger = certificateAuthority('another authority').issue({ name: 'stranger' });
+const others = certificateAuthority('another authority');
+const stranger = others.issue({ name: 'stranger' });
 
 describe('extauthz with TLS', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
@@ -85,13 +86,14 @@ describe('extauthz with TLS', () => {
     }
   };
 
-  const presented = (port: number): Promise<string> =>
+  const presented = (port: number, own?: Certificate): Promise<string> =>
     new Promise((resolve, reject) => {
       const socket = connect({
         host: '127.0.0.1',
         port,
         ca: authority.cert,
         ALPNProtocols: ['h2', 'http/1.1'],
+        ...(own === undefined ? {} : { cert: own.cert, key: own.key }),
       });
       socket.on('error', reject);
       socket.on('secureConnect', () => {
@@ -137,8 +139,32 @@ describe('extauthz with TLS', () => {
       await expect(statusOverGrpc(grpcPort, own)).rejects.toThrow();
     }
     install(second);
-    await until(async () => (await statusOverHttp(httpPort, client)) === 401);
+    for (const port of [httpPort, grpcPort]) {
+      await until(async () => (await presented(port, client)) === 'second');
+    }
+    expect(await statusOverHttp(httpPort, client)).toBe(401);
+    expect(await statusOverGrpc(grpcPort, client)).toBe(401);
     await expect(statusOverHttp(httpPort)).rejects.toThrow();
     await expect(statusOverGrpc(grpcPort)).rejects.toThrow();
+  });
+
+  it('takes another client authority without a restart, and keeps the old one while the new is none', async () => {
+    const { httpPort, grpcPort } = await start({ EXTAUTHZ_TLS_CLIENT_CA: path('ca') });
+    const asked = async (own: Certificate): Promise<unknown[]> =>
+      (
+        await Promise.allSettled([statusOverHttp(httpPort, own), statusOverGrpc(grpcPort, own)])
+      ).map((one) => (one.status === 'fulfilled' ? one.value : 'refused'));
+    expect(await asked(client)).toEqual([401, 401]);
+
+    put('ca', 'no certificate');
+    await until(() => service?.log().includes('the last good one stays') === true);
+    expect(await asked(client)).toEqual([401, 401]);
+    expect(await asked(stranger)).toEqual(['refused', 'refused']);
+
+    put('ca', others.cert);
+    await until(async () => (await asked(stranger)).every((status) => status === 401));
+    expect(await asked(client)).toEqual(['refused', 'refused']);
+    put('ca', authority.cert);
+    await until(async () => (await asked(client)).every((status) => status === 401));
   });
 });

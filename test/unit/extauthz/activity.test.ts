@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
 import type { Redis } from 'ioredis';
 import { activity } from '../../../extauthz/src/activity.js';
@@ -46,16 +46,21 @@ async function over(run: (world: World) => Promise<void> | void): Promise<void> 
       onSent: (count) => (sent += count),
       onDropped: (count) => (dropped += count),
     });
+  jest.useFakeTimers();
   const one = start();
+  await one.start();
   await run({
     ...made,
     counts: () => [sent, dropped],
     use: (handle, leftSeconds = 60) =>
       one.used(handle, someSession({ expiresAt: 1_000 + leftSeconds }), 1_000_000),
     advance: (ms) => void (now += ms),
-    // A unit sends what waits when it stops, at once.
-    flush: () => one.stop(),
+    // The next batch.
+    flush: () => jest.advanceTimersByTimeAsync(200),
+    stop: () => one.stop(),
   });
+  await one.stop();
+  jest.useRealTimers();
 }
 
 interface World extends ReturnType<typeof stream> {
@@ -63,6 +68,7 @@ interface World extends ReturnType<typeof stream> {
   use: (handle: SessionHandle, leftSeconds?: number) => void;
   advance: (ms: number) => void;
   flush: () => Promise<void>;
+  stop: () => Promise<void>;
 }
 
 describe('activity', () => {
@@ -79,14 +85,55 @@ describe('activity', () => {
       use(one);
       await flush();
       expect(handles()).toEqual([one]);
-      advance(interval);
-      await flush();
-      advance(interval);
+      // At no time within the interval, whenever it began.
+      for (let at = interval / 4; at < interval; at += interval / 20) {
+        use(one);
+        advance(interval / 20);
+        await flush();
+      }
+      expect(handles()).toEqual([one]);
+      advance(interval / 2);
       await flush();
       use(one);
       await flush();
       expect(handles()).toEqual([one, one]);
       expect(counts()).toEqual([2, 0]);
+    }));
+
+  it.each([0, 0.1, 0.3, 0.45, 0.49])(
+    'tells of one in constant use no sooner than an interval, no later than one and a half (begun at %d)',
+    (begun) =>
+      over(async ({ use, advance, flush, handles }) => {
+        const one = someHandle();
+        const step = interval / 100;
+        for (let at = 0; at < begun * 100; at += 1) {
+          advance(step);
+          await flush();
+        }
+        const told: number[] = [];
+        for (let at = 0; told.length < 6; at += 1) {
+          use(one);
+          await flush();
+          if (handles().length > told.length) told.push(at);
+          advance(step);
+        }
+        const gaps = told.slice(1).map((at, index) => at - (told[index] ?? 0));
+        expect(Math.min(...gaps)).toBeGreaterThanOrEqual(100);
+        expect(Math.max(...gaps)).toBeLessThanOrEqual(152);
+      }),
+  );
+
+  it('counts what it could not tell when it stops', () =>
+    over(async ({ use, flush, stop, fail, counts }) => {
+      fail();
+      use(someHandle());
+      await flush();
+      expect(counts()).toEqual([0, 1]);
+      // In the pause after a loss: nobody sends these any more.
+      use(someHandle());
+      use(someHandle());
+      await stop();
+      expect(counts()).toEqual([0, 3]);
     }));
 
   it('makes no stream, and keeps the one that is there short', () =>
