@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { people } from '@sallyport/demo/idp/people';
+import { exchange } from '@sallyport/demo/web-client/exchange';
 import type { BrowserContext, Page } from 'playwright-core';
 import {
   fillLoginForm,
@@ -144,9 +145,13 @@ describe('logging in in Chromium', () => {
       await Promise.all(tabs.map((tab) => v.openLoginForm(tab)));
       const pending = (await cookieNames(context)).filter((name) => name.includes('login'));
       expect(pending).toHaveLength(5);
+      const ids: string[] = [];
       for (const tab of [3, 0, 4, 1, 2].map((index) => tabs[index])) {
         if (tab !== undefined) await v.sendLoginForm(tab, grace);
+        const cookies = await context.cookies(origin);
+        ids.push(cookies.find(({ name }) => name === '__Host-session')?.value ?? '');
       }
+      expect(new Set(ids).size).toBe(5);
       for (const tab of tabs) {
         await tab.reload();
         await v.expectLoggedIn(tab, grace);
@@ -157,6 +162,12 @@ describe('logging in in Chromium', () => {
         return ((await answer.json()) as { sessions: { current: boolean }[] }).sessions;
       });
       expect(sessions?.filter(({ current }) => current)).toHaveLength(1);
+      const statuses = ids.map(async (id) => {
+        const headers = [['Cookie', `__Host-session=${id}`]] as const;
+        return (await exchange(`${origin}/user`, { headers })).status;
+      });
+      // Each took the place of the one before it.
+      expect(await Promise.all(statuses)).toEqual([401, 401, 401, 401, 200]);
     }));
 
   it('a sixth tab drops the oldest, which then finds the session of the others', () =>

@@ -44,20 +44,34 @@ describeOnRedis(
         nonce,
       });
       stack.idp.intercept = (request, response) => {
-        if (request.url !== '/token') return false;
-        answerJson(200, { access_token: 'x', token_type: 'Bearer', id_token: token })(
-          request,
-          response,
-        );
+        const tokens = { access_token: 'x', token_type: 'Bearer', id_token: token };
+        // Nothing but the ID token may be the reason for a refusal.
+        const answers = new Map<string, object>([
+          ['/token', tokens],
+          ['/me', { sub: 'auth0|ada' }],
+        ]);
+        const answer = answers.get(request.url ?? '');
+        if (answer === undefined) return false;
+        answerJson(200, answer)(request, response);
         return true;
       };
-      const answer = await browser.visit(callback, { site: 'cross-site' });
-      return String(answer.headers.location ?? answer.status);
+      const done = await browser.visit(callback, { site: 'cross-site' });
+      return String(done.headers.location ?? done.status);
     }
     const signed = (claims: JWTPayload, header: Record<string, unknown> = {}): Promise<string> =>
       new SignJWT(claims)
         .setProtectedHeader({ alg: 'RS256', kid: 'k1', ...header })
         .sign(foreignKey);
+    /** By the provider itself: nothing but its claims can be wrong. */
+    const genuine = (claims: JWTPayload): Promise<string> =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
+        .sign(stack.idp.privateKey);
+
+    it('takes one that the provider signed anew', async () => {
+      expect(await loginWith(genuine)).not.toContain('error=');
+      expect(await records(redis())).not.toEqual([]);
+    });
 
     it.each([
       ['without a signature', (claims: JWTPayload) => new UnsecuredJWT(claims).encode()],
@@ -75,13 +89,13 @@ describeOnRedis(
             .setProtectedHeader({ alg: 'HS256' })
             .sign(new TextEncoder().encode(idpClient.secret)),
       ],
-      ['with another nonce', (claims: JWTPayload) => signed({ ...claims, nonce: 'other' })],
-      ['for another client', (claims: JWTPayload) => signed({ ...claims, aud: 'other' })],
+      ['with another nonce', (claims: JWTPayload) => genuine({ ...claims, nonce: 'other' })],
+      ['for another client', (claims: JWTPayload) => genuine({ ...claims, aud: 'other' })],
       [
         'of another issuer',
-        (claims: JWTPayload) => signed({ ...claims, iss: 'http://127.0.0.1:1' }),
+        (claims: JWTPayload) => genuine({ ...claims, iss: 'http://127.0.0.1:1' }),
       ],
-      ['that has expired', (claims: JWTPayload) => signed({ ...claims, exp: now() - 3600 })],
+      ['that has expired', (claims: JWTPayload) => genuine({ ...claims, exp: now() - 3600 })],
       ['that is no token', () => 'hello'],
     ])('refuses an ID token %s', async (_what, idToken) => {
       expect(await loginWith(idToken)).toContain('/login?error=auth_failed');

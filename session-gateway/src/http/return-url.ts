@@ -69,10 +69,24 @@ function hasAsciiControl(text: string): boolean {
   return false;
 }
 
-/** Judged as the most generous server might read it: no case, no `;x`, dots resolved once more. */
+/**
+ * Judged as any server might read it: no case, and as it stands, without `;x`, and with the dots that
+ * are left resolved once more. `/auth/..;` is a route of ours to one that does only the first.
+ */
 function isGatewayRoute(path: string): boolean {
-  const plain = `/${resolved(path, (segment) => segment !== '').join('/')}`;
-  return gatewayTrees.some((tree) => plain === tree || plain.startsWith(`${tree}/`));
+  const named = namesOf(path).filter((name) => name !== '' && name !== '.');
+  const readings = [
+    path.toLowerCase(),
+    rooted(named),
+    rooted(resolved(path, (name) => name !== '')),
+  ];
+  return readings.some((plain) =>
+    gatewayTrees.some((tree) => plain === tree || plain.startsWith(`${tree}/`)),
+  );
+}
+
+function rooted(names: readonly string[]): string {
+  return `/${names.join('/')}`;
 }
 
 /** As it stands (ATTACKS 19), or in the Location of a server in between that decodes and redirects. */
@@ -81,14 +95,22 @@ function mayBecomeAHost(path: string): boolean {
   return path.startsWith('//') || (first === '' && more.length > 0);
 }
 
-function resolved(path: string, counts: (segment: string) => boolean): string[] {
-  const segments: string[] = [];
-  for (const raw of path.toLowerCase().split('/').slice(1)) {
-    const segment = raw.replace(/[;?#].*$/s, '').trim();
-    if (segment === '..') segments.pop();
-    else if (segment !== '.' && counts(segment)) segments.push(segment);
+function resolved(path: string, counts: (name: string) => boolean): string[] {
+  const names: string[] = [];
+  for (const name of namesOf(path)) {
+    if (name === '..') names.pop();
+    else if (name !== '.' && counts(name)) names.push(name);
   }
-  return segments;
+  return names;
+}
+
+/** Of its segments, without what some servers cut off. */
+function namesOf(path: string): string[] {
+  return path
+    .toLowerCase()
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replace(/[;?#].*$/s, '').trim());
 }
 
 /**
