@@ -85,7 +85,9 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
   return certificate;
 }
 
-const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+/** Under each of the names that OpenSSL takes. */
+const pemCertificate =
+  /-----BEGIN (X509 |TRUSTED |)CERTIFICATE-----[^-]+-----END \1CERTIFICATE-----/g;
 
 /** Node passes over what is no certificate, and then trusts nobody. @throws */
 function checkAuthority(text: Buffer): void {

@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /**
  * What joins the lines and calls of one request, here and at whoever is asked because of it. Handed
- * on as an argument: AsyncLocalStorage hooks every promise of the process on Node 20, an eighth of
- * what a login costs (docs/performance.md). Whoever leaves it out writes lines that nothing joins.
+ * on as an argument: AsyncLocalStorage hooks every promise of the process on Node 20, 7 % of what a
+ * login costs (docs/performance.md). Whoever leaves it out writes lines that nothing joins.
  */
 export interface Correlation {
   readonly requestId: string;

@@ -13,12 +13,14 @@ import {
 } from '@sallyport/shared';
 import { AcknowledgedLink } from '../../session-gateway/src/sessions/acknowledged-link.js';
 import { sessionsOf } from '../../session-gateway/src/sessions/live-sessions.js';
+import { SessionLifecycle } from '../../session-gateway/src/sessions/session-lifecycle.js';
 import { ownersOf } from '../../session-gateway/src/sessions/session-owners.js';
 import { aNewSession } from '../support/builders.js';
 import { dump } from '../support/redis-dump.js';
 import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
 import { absoluteSeconds, alive, revocationsOn } from '../support/revocations.js';
 
+const sealed = Promise.resolve('sealed.tokens.of-the-session');
 const ada = userOwner('user-1');
 const { profile, grants } = aNewSession();
 const eve = aNewSession({
@@ -35,6 +37,11 @@ function suite(redis: () => TestRedis): void {
     await Promise.all(redis().admins.map((admin) => admin.flushall()));
   });
   const key = async (name: string) => (await dump(redis())).find((entry) => entry.key === name);
+  /** Records and indexes. */
+  const leftovers = async () =>
+    (await dump(redis()))
+      .map((entry) => entry.key)
+      .filter((name) => /^(?:extauthz:session:|gateway:(?:session|user|sub|sid):)/.test(name));
 
   it.each([
     ['a user', userOwner('user-1')],
@@ -71,6 +78,37 @@ function suite(redis: () => TestRedis): void {
     expect(await under.index.stands(ownersOf(session), session.seq)).toBe(false);
     expect(await under.index.stands(ownersOf(eve), session.seq)).toBe(true);
   });
+
+  /** A real login's beginning, with both records and all three indexes. */
+  const openWhole = (seq: number): Promise<unknown> =>
+    new SessionLifecycle({
+      ...{ store: under.store, index: under.index, keyForm: 'hashed', limit: 10 },
+      cipher: { open: () => Promise.reject(new Error('unused')), seal: () => sealed },
+      lifetimes: { idleSeconds: 1800, absoluteSeconds },
+    }).open({ profile, tokens: { accessToken: 'a', idToken: 'i' } }, grants, seq, []);
+
+  it.each(ownersOf(aNewSession()).map((owner) => [owner.kind, owner] as const))(
+    'of one owner alone (%s) refuse the login, and leave nothing of it with the others',
+    async (_kind, owner) => {
+      const seq = await under.revocations.sequence();
+      await under.revocations.revokeAll(owner);
+      await expect(openWhole(seq)).rejects.toMatchObject({ code: 'login_revoked' });
+      expect(await leftovers()).toEqual([]);
+    },
+  );
+
+  it.each(ownersOf(aNewSession()).map((owner) => [owner.kind, owner] as const))(
+    'find no half session where the index of one owner (%s) cannot be written',
+    async (_kind, owner) => {
+      const { index } = ownerKeys(owner);
+      await under.connection.set(index, 'no index');
+      const seq = await under.revocations.sequence();
+      await expect(openWhole(seq)).rejects.toMatchObject({ code: 'store_unavailable' });
+      expect(await leftovers()).toEqual([index]);
+      await under.connection.del(index);
+      await expect(openWhole(seq)).resolves.toBeDefined();
+    },
+  );
 
   it('leave a session alone whose login began after them, when they are finished late', async () => {
     const old = await under.open();

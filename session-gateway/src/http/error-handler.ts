@@ -8,6 +8,7 @@ import { problemPage } from './pages.js';
 import { problemCodeOf, problems, type ProblemCode } from './problems.js';
 import { RefusedError } from './refused-error.js';
 import { wantsPage } from './request-facts.js';
+import { sendPage } from './send-answer.js';
 
 export const notFound: RequestHandler = () => {
   throw new RefusedError('not_found');
@@ -53,7 +54,7 @@ function answerProblem(request: Request, response: Response, code: ProblemCode):
     return;
   }
   if (wantsPage(request) && !sessionIsOver.has(code)) {
-    response.type('html').send(problemPage({ title, detail }, { label: 'Start page', href: '/' }));
+    sendPage(response, problemPage({ title, detail }, { label: 'Start page', href: '/' }));
     return;
   }
   response.type('application/problem+json').send(

@@ -8,7 +8,7 @@ export function sendJson(response: Response, content: object): void {
   response.end(text);
 }
 
-/** The same for a page: what response.send does. */
+/** The same for a page: what response.type('html').send does. */
 export function sendPage(response: Response, html: string): void {
   response.setHeader('Content-Type', 'text/html; charset=utf-8');
   response.setHeader('Content-Length', Buffer.byteLength(html));

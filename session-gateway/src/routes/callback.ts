@@ -82,7 +82,7 @@ export function lateCallback({
 }: Pick<CallbackOptions, 'publicOrigin' | 'events'>): RequestHandler {
   return (request, response) => {
     events.loginUnknown(correlationOfRequest(request));
-    response.type('html').send(bouncePage(`${publicOrigin}/`));
+    sendPage(response, bouncePage(`${publicOrigin}/`));
   };
 }
 

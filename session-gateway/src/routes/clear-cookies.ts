@@ -4,6 +4,7 @@ import { clearedCookiesPage } from '../http/pages.js';
 import { RefusedError } from '../http/refused-error.js';
 import { originOf } from '../http/request-facts.js';
 import { provesSameOrigin } from '../http/same-origin.js';
+import { sendPage } from '../http/send-answer.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 
 export interface ClearCookiesOptions {
@@ -24,6 +25,7 @@ export function clearCookies({ publicOrigin, cookies }: ClearCookiesOptions): Re
   return (request, response) => {
     if (!provesSameOrigin(originOf(request), publicOrigin)) throw new RefusedError('no_csrf_proof');
     cookies.clear(response);
-    response.set('Clear-Site-Data', '"cookies"').type('html').send(clearedCookiesPage());
+    response.set('Clear-Site-Data', '"cookies"');
+    sendPage(response, clearedCookiesPage());
   };
 }

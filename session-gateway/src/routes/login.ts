@@ -15,6 +15,7 @@ import { RefusedError } from '../http/refused-error.js';
 import { onlyValue, originOf, queryOf, wantsPage } from '../http/request-facts.js';
 import { chooseReturnUrl, safeReturnUrl } from '../http/return-url.js';
 import { provesSameOrigin } from '../http/same-origin.js';
+import { sendPage } from '../http/send-answer.js';
 import { authorizationParameters } from '../oidc/authorization-parameters.js';
 import type { AuthorizationRequestStore } from '../oidc/authorization-request-store.js';
 import {
@@ -50,7 +51,7 @@ export function login(options: LoginOptions): RequestHandler<{ idp?: string }> {
     const query = queryOf(request);
     const idp = idpOf(options, request.params.idp ?? onlyValue(query, 'idp'));
     if (options.confirmCrossSite && originOf(request).secFetchSite === 'cross-site') {
-      response.type('html').send(confirmLoginPage(ownStart(idp.id, query, options.publicOrigin)));
+      sendPage(response, confirmLoginPage(ownStart(idp.id, query, options.publicOrigin)));
       return;
     }
     const url = await begin(options, idp, query, request, response);
@@ -65,7 +66,7 @@ export function signin(options: LoginOptions): RequestHandler {
     const idp = idpOf(options, onlyValue(query, 'idp'));
     if (!provesSameOrigin(originOf(request), options.publicOrigin)) {
       if (!wantsPage(request)) throw new RefusedError('no_csrf_proof');
-      response.type('html').send(confirmLoginPage(ownStart(idp.id, query, options.publicOrigin)));
+      sendPage(response, confirmLoginPage(ownStart(idp.id, query, options.publicOrigin)));
       return;
     }
     const url = await begin(options, idp, query, request, response);

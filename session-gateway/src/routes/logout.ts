@@ -5,6 +5,7 @@ import { bouncePage, confirmLogoutPage } from '../http/pages.js';
 import { RefusedError } from '../http/refused-error.js';
 import { originOf, wantsJson } from '../http/request-facts.js';
 import { isDeliberateNavigation, provesSameOrigin } from '../http/same-origin.js';
+import { sendPage } from '../http/send-answer.js';
 import type { SessionCookies } from '../http/session-cookies.js';
 import type { IdentityProvider } from '../oidc/identity-provider.js';
 import type { ClosedSession, SessionLifecycle } from '../sessions/session-lifecycle.js';
@@ -25,7 +26,7 @@ export function logoutPage(options: LogoutOptions): RequestHandler {
     if (!isDeliberateNavigation(originOf(request))) {
       // Under no-referrer its form would post `Origin: null` (ATTACKS 23).
       response.set('Referrer-Policy', 'same-origin');
-      response.type('html').send(confirmLogoutPage());
+      sendPage(response, confirmLogoutPage());
       return;
     }
     response
@@ -44,7 +45,7 @@ export function logout(options: LogoutOptions): RequestHandler {
     const logoutUrl = await end(options, request, response);
     if (wantsJson(request)) response.json({ logoutUrl });
     // Not a 303: `form-action 'self'` would block the way to the provider (ATTACKS 23, tried).
-    else response.type('html').send(bouncePage(logoutUrl));
+    else sendPage(response, bouncePage(logoutUrl));
   };
 }
 

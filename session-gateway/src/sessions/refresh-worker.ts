@@ -17,7 +17,7 @@ export interface RefreshWorkerOptions {
 
 /** Sessions one replica attends to at the same time. */
 const atOnce = 16;
-/** A claim for each that ends would cost half as much as its refresh: so many are claimed together. */
+/** So many are claimed together: a claim for each, and the wait for it, was a quarter of its refresh. */
 const together = atOnce / 2;
 /** How long a free place waits for others, ms: slow ones must not hold up the rest. */
 const patience = 20;

@@ -1,76 +1,39 @@
 import {
-  newSessionId,
   sessionHandle,
   type SessionHandle,
   type SessionId,
-  type SessionKeyForm,
   type SessionOwner,
 } from '@sallyport/shared';
 import type { Correlation } from '../correlation.js';
 import type { CompletedLogin } from '../oidc/completed-login.js';
-import type { TokenCipher } from '../oidc/token-cipher.js';
 import { defaultPermFreshSeconds, firstVersion } from './gateway-record.js';
 import { sessionsOf, type LiveSession } from './live-sessions.js';
-import { LoginRevokedError } from './login-revoked-error.js';
 import { SessionEnding, type ClosedSession, type SessionEndingOptions } from './session-ending.js';
-import type { SessionIndex } from './session-index.js';
+import {
+  SessionOpening,
+  type OpenedSession,
+  type OpeningTerms,
+  type SessionOpeningOptions,
+} from './session-opening.js';
 import { ownersOf } from './session-owners.js';
-import type {
-  Grants,
-  NewSession,
-  SessionLifetimes,
-  SessionStore,
-  SessionView,
-  StoredSession,
-} from './session-store.js';
+import type { Grants, SessionView, StoredSession } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export type { ClosedSession, EndedSession, SessionEnd } from './session-ending.js';
+export type { Device, OpenedSession } from './session-opening.js';
 
-export interface SessionLifecycleOptions extends SessionEndingOptions {
-  readonly store: SessionStore;
-  readonly index: SessionIndex;
-  readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
-  readonly keyForm: SessionKeyForm;
-  readonly lifetimes: SessionLifetimes;
-  /** Sessions a user may have of one kind; the oldest make room. 0: any number. */
-  readonly limit: number;
-  /** How long the first permissions may be used without asking again; 900 s if left out. */
-  readonly permFreshSeconds?: number;
-  /** Write the email into the reader's hash too. */
-  readonly shareEmail?: boolean;
-  /** Told of every session that began, so that it is kept fresh. */
-  readonly noteInUse?: (handle: SessionHandle, session: StoredSession) => Promise<void>;
-}
-
-/** For a person's own list of devices; nothing is decided by it. */
-export type Device = Pick<NewSession, 'deviceHint' | 'ipPrefix'>;
-
-export interface OpenedSession {
-  /** For the cookie, and nowhere else. */
-  readonly id: SessionId;
-  readonly handle: SessionHandle;
-  /** What {@link OpeningTerms.isOutdated} said. */
-  readonly isOutdated: boolean;
-}
-
-export interface OpeningTerms {
-  readonly device?: Device;
-  /** Whether the roles may have changed; asked once both records stand, in no journey of its own. */
-  readonly isOutdated?: () => Promise<boolean>;
-  readonly correlation?: Correlation | undefined;
-}
-
-const no = Promise.resolve(false);
+export type SessionLifecycleOptions = SessionOpeningOptions & SessionEndingOptions;
 
 /** How a session begins and ends. */
 export class SessionLifecycle {
   readonly #options: SessionLifecycleOptions;
+  readonly #opening: SessionOpening;
   readonly #ending: SessionEnding;
 
   constructor(options: SessionLifecycleOptions) {
     this.#options = options;
     this.#ending = new SessionEnding(options);
+    this.#opening = new SessionOpening(options, this.#ending);
   }
 
   /** The browser session behind a cookie's value, if it is alive. Never slides it. */
@@ -89,66 +52,15 @@ export class SessionLifecycle {
     return sessionHandle(id, this.#options.keyForm);
   }
 
-  /**
-   * A session under an id that did not exist before (TRUST T8); then the ones it replaces end, and
-   * those beyond the limit. If any of that fails the new one must not begin: its owner would hold
-   * two, or one that was revoked while the person was at the provider.
-   * @throws LoginRevokedError
-   */
-  async open(
+  /** @see SessionOpening.open */
+  open(
     login: CompletedLogin,
     grants: Grants,
     seq: number,
     replaced: readonly SessionHandle[],
-    { device = {}, isOutdated, correlation }: OpeningTerms = {},
+    terms?: OpeningTerms,
   ): Promise<OpenedSession> {
-    const { store, index, cipher, lifetimes, permFreshSeconds, noteInUse } = this.#options;
-    const id = newSessionId();
-    const handle = this.handleOf(id);
-    const { tokens, profile } = login;
-    const session = {
-      profile,
-      grants,
-      kind: 'browser' as const,
-      sealedTokens: await cipher.seal(tokens, handle),
-      seq,
-      ...device,
-      shareEmail: this.#options.shareEmail === true,
-      ...(permFreshSeconds === undefined ? {} : { permFreshForSeconds: permFreshSeconds }),
-      // Without a refresh token nothing can be done when they expire, so nothing is due then.
-      ...(tokens.expiresAt === undefined || tokens.refreshToken === undefined
-        ? {}
-        : { tokenExpiresAt: tokens.expiresAt }),
-    };
-    const owners = ownersOf(session);
-    const enter = async () => {
-      if (!(await orUnavailable(index.enter(owners, handle, seq)))) throw new LoginRevokedError();
-    };
-    try {
-      await enter();
-      const stored = await orUnavailable(store.create(handle, session, lifetimes));
-      // What does not need each other's answer, in one journey. A note that is lost is made again
-      // when the session is used.
-      const noted = noteInUse?.(handle, stored).catch(() => undefined);
-      // First back into the indexes, then whether anything was pushed to those who stand there.
-      const [, size, outdated] = await Promise.all([
-        enter(),
-        this.#sizeOf(owners),
-        isOutdated?.() ?? no,
-        noted,
-      ]);
-      // Here and below for want of room, nobody asked for a revocation: that a replica is away must
-      // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
-      const terms = { how: 'replaced', replacedBy: profile, correlation } as const;
-      for (const old of new Set(replaced)) await this.#ending.end(old, terms);
-      await orUnavailable(index.leave(owners, replaced));
-      if (size > this.#options.limit) await this.#makeRoom(session, handle, correlation);
-      return { id, handle, isOutdated: outdated };
-    } catch (error) {
-      await store.remove(handle).catch(() => undefined);
-      await index.leave(owners, [handle]).catch(() => undefined);
-      throw error;
-    }
+    return this.#opening.open(login, grants, seq, replaced, terms);
   }
 
   /**
@@ -233,29 +145,5 @@ export class SessionLifecycle {
 
   get #permFreshSeconds(): number {
     return this.#options.permFreshSeconds ?? defaultPermFreshSeconds;
-  }
-
-  /** How many entries the user's index has, ghosts too; 0 where nobody limits them. */
-  async #sizeOf([user]: readonly SessionOwner[]): Promise<number> {
-    const { index, limit } = this.#options;
-    return limit === 0 || user === undefined ? 0 : orUnavailable(index.size(user));
-  }
-
-  /** Per kind, so that a machine's tokens cannot push a person's browsers out (ATTACKS 11). */
-  async #makeRoom(
-    session: NewSession,
-    newest: SessionHandle,
-    correlation: Correlation | undefined,
-  ): Promise<void> {
-    const { index, limit } = this.#options;
-    const [user] = ownersOf(session);
-    if (user === undefined) return;
-    const others = (await this.allOf(user))
-      .filter((one) => one.session.kind === session.kind && one.handle !== newest)
-      .sort((one, other) => one.session.createdAt - other.session.createdAt);
-    for (const one of others.slice(0, Math.max(0, others.length + 1 - limit))) {
-      await this.#ending.end(one.handle, { how: 'session_limit', correlation });
-      await orUnavailable(index.leave(ownersOf(one.session), [one.handle]));
-    }
   }
 }

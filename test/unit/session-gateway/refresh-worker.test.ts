@@ -106,13 +106,17 @@ describe('of many sessions that are due', () => {
   });
 
   it('stops in the middle, once what has begun is done', async () => {
-    const { worker, done } = workerOf(400, () => new Promise(setImmediate));
+    const held: (() => void)[] = [];
+    const { worker, claims, done } = workerOf(400, async () => {
+      if (done.length >= 20) await new Promise<void>((resolve) => held.push(resolve));
+    });
     await worker.start();
-    await until(() => done.length > 20);
-    await worker.stop();
-    const atStop = done.length;
-    await new Promise(setImmediate);
-    expect(done).toHaveLength(atStop);
-    expect(atStop).toBeLessThan(400);
+    await until(() => held.length === 16);
+    const stopped = worker.stop();
+    const [before, claimed] = [done.length, claims.length];
+    for (const release of held) release();
+    await stopped;
+    expect(done).toHaveLength(before + 16);
+    expect(claims).toHaveLength(claimed);
   });
 });
