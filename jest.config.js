@@ -10,6 +10,7 @@ const project = (name) => ({
   rootDir: import.meta.dirname,
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
   testEnvironment: 'node',
+  setupFilesAfterEnv: ['<rootDir>/test/support/each-test.ts'],
   // Workspaces are read from their sources: no build is needed before a unit test.
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],

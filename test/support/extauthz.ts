@@ -47,6 +47,9 @@ export async function startExtauthz(options: {
   return { httpPort, grpcPort, healthPort, child, log };
 }
 
+/** How long a check may take until the test is told that there was no answer, ms. */
+const patience = 10_000;
+
 export interface CheckAnswer {
   /** 200 for an allow, else what the client would get. */
   readonly status: number;
@@ -83,6 +86,7 @@ export function checkHttp(
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => (body += chunk));
+        response.on('error', reject);
         response.on('end', () => {
           const { 'x-envoy-auth-headers-to-remove': remove, ...rest } = response.headers;
           for (const name of ['connection', 'keep-alive', 'content-length', 'transfer-encoding']) {
@@ -98,6 +102,9 @@ export function checkHttp(
       },
     );
     outgoing.on('error', reject);
+    outgoing.setTimeout(patience, () => {
+      outgoing.destroy(new Error(`extauthz gave no answer over HTTP for ${String(patience)} ms`));
+    });
     outgoing.end();
   });
 }
@@ -153,7 +160,7 @@ export function grpcChecker(
     const http = { method, path, host, headers: { ...others, ':authority': host } };
     const message = { attributes: { request: { http } } };
     return new Promise((resolve, reject) => {
-      client.Check(message, { deadline: Date.now() + 5000 }, (error, response) => {
+      client.Check(message, { deadline: Date.now() + patience }, (error, response) => {
         if (error) reject(error);
         else resolve(response);
       });

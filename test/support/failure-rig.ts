@@ -175,7 +175,9 @@ export function checksOf(
     return [answers[0].status, answers[1].status];
   };
   const management = (path: string) =>
-    fetch(`http://127.0.0.1:${String(service.healthPort)}/${path}`);
+    fetch(`http://127.0.0.1:${String(service.healthPort)}/${path}`, {
+      signal: AbortSignal.timeout(10_000),
+    });
   const metric = async (name: string): Promise<number> => {
     const text = await (await management('metrics')).text();
     const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
@@ -201,6 +203,11 @@ export function checksOf(
         return now.every((status) => status === expected);
       });
     },
-    isReady: async () => (await management('readyz')).ok,
+    isReady: async () => {
+      const answer = await management('readyz');
+      // Read to its end, or its connection stays open until the garbage is collected.
+      await answer.text();
+      return answer.ok;
+    },
   };
 }
