@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { LastingRedis } from './lasting-redis.js';
 import type { Logger } from './logger.js';
 import type { RedisConfig } from './redis-config.js';
 import { logLinkState, type RedisConnection } from './redis-connection.js';
@@ -115,7 +116,7 @@ function renewing(
     if (isNewUser) logger.info('redis: the credential has changed');
     return isNewUser;
   };
-  const redis = new Redis({
+  const redis = new LastingRedis({
     ...options,
     retryStrategy: (attempt) => {
       renew();

@@ -19,7 +19,7 @@ export class MajorityConnector extends SentinelConnector {
   override async connect(
     ...of: Parameters<SentinelConnector['connect']>
   ): ReturnType<SentinelConnector['connect']> {
-    clearInterval(this.#timer);
+    this.#stopLooking();
     this.connecting = true;
     const sentinels = this.options.sentinels ?? [];
     const { named, agreeing } = await askAll(sentinels, this.options);
@@ -36,8 +36,14 @@ export class MajorityConnector extends SentinelConnector {
   }
 
   override disconnect(): void {
-    clearInterval(this.#timer);
+    this.#stopLooking();
     super.disconnect();
+  }
+
+  /** Whatever is being asked just now is of a connection that is over. */
+  #stopLooking(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** A disconnect may have come in between. */
@@ -47,6 +53,7 @@ export class MajorityConnector extends SentinelConnector {
 
   async #lookAgain(): Promise<void> {
     const timer = this.#timer;
+    if (timer === undefined) return;
     const { named } = await askAll(this.options.sentinels ?? [], this.options);
     // As ioredis does when a sentinel tells of a failover: closed, so that it connects anew.
     if (timer === this.#timer && named !== undefined && named !== this.#named) this.disconnect();

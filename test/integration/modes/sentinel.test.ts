@@ -121,6 +121,20 @@ describe('one primary, two replicas and three sentinels', () => {
     await closeRedis(writer);
   });
 
+  it('comes back when it was to reconnect while the sentinels were being asked', async () => {
+    const writer = rig.connectWriter();
+    const refused = writer.connect();
+    writer.disconnect(true);
+    await expect(refused).rejects.toThrow('closed');
+    await until(() =>
+      writer.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
+    await closeRedis(writer);
+  });
+
   it('says 503 and nothing else while the primary is dead, and recovers with the next one', async () => {
     const id = await remembered();
     const { pid } = service.child;
