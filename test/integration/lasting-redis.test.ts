@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { once } from 'node:events';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
 import {
@@ -79,5 +81,67 @@ describe('a connection that fails before it has a socket', () => {
     await expect(later.connect()).rejects.toThrow();
     await until(() => answers(later));
     expect(one.status).toBe('end');
+  });
+});
+
+describe('a connection that has failed but stays open', () => {
+  const servers: Server[] = [];
+  const accepted: Socket[] = [];
+  let redis: RedisConnection;
+
+  const listen = async (server: Server): Promise<number> => {
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  };
+  const create = (port: number, tls?: { ca: string }): RedisConnection => {
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    const nodes = [{ host: '127.0.0.1', port }];
+    const config = { nodes, mode: 'standalone', database: 0, ...(tls && { tls }) } as const;
+    redis = createRedis(config, { command: 60_000, connect: 1_000 }, logger);
+    return redis;
+  };
+  afterEach(() => {
+    redis.disconnect();
+    for (const socket of accepted.splice(0)) socket.destroy();
+    for (const server of servers.splice(0)) server.close();
+  });
+  const redialled = (): Promise<void> => until(() => accepted.length > 1, 10_000);
+
+  it('is dialled again when its peer says goodbye and reads no more', async () => {
+    const port = await listen(
+      createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+        accepted.push(socket);
+        socket.on('error', () => undefined);
+      }),
+    );
+    const one = create(port);
+    await one.connect();
+    await until(() => accepted.length === 1);
+    // More than the sockets of both sides hold: the rest can never leave.
+    one.set('key', 'x'.repeat(1 << 25)).catch(() => undefined);
+    accepted[0]?.end();
+    await redialled();
+  });
+
+  it('is dialled again when TLS fails behind the handshake', async () => {
+    const authority = certificateAuthority();
+    const inside = await listen(
+      createTlsServer(authority.issue(), (socket) => void socket.resume()),
+    );
+    const port = await listen(
+      createServer((socket) => {
+        accepted.push(socket);
+        const upstream = connect(inside, '127.0.0.1');
+        socket.pipe(upstream).pipe(socket, { end: false });
+        for (const end of [socket, upstream]) end.on('error', () => undefined);
+      }),
+    );
+    const one = create(port, { ca: authority.cert });
+    await one.connect();
+    // No TLS record: the client's side fails, and nobody closes.
+    accepted[0]?.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+    await redialled();
   });
 });

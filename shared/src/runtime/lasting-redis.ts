@@ -15,6 +15,7 @@ export class LastingRedis extends Redis {
 
   constructor(options: RedisOptions) {
     super(options);
+    closeWithPeer(this);
     this.on('ready', () => (this.#attempts = 0));
     this.on('end', () => {
       if (this.#isWanted) this.#tryAgain();
@@ -50,4 +51,20 @@ export class LastingRedis extends Redis {
     this.#isWanted = false;
     clearTimeout(this.#timer);
   }
+}
+
+/**
+ * Closes the connection as soon as it has failed or its peer has said goodbye, so that ioredis, which
+ * waits for `close`, dials again.
+ *
+ * Node closes it only when what was written has left: never, once TLS has failed behind the
+ * handshake (an alert for a client certificate that is no longer trusted comes then, RFC 8446 §4.4.2)
+ * or when the peer has stopped reading. The connection then passes for a good one that takes no command.
+ */
+export function closeWithPeer(redis: Redis): void {
+  redis.on('connect', () => {
+    const { stream } = redis;
+    const close = (): void => void stream.destroy();
+    stream.once('error', close).once('end', close);
+  });
 }

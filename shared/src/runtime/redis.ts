@@ -1,5 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { LastingRedis } from './lasting-redis.js';
+import { closeWithPeer, LastingRedis } from './lasting-redis.js';
 import type { Logger } from './logger.js';
 import type { RedisConfig } from './redis-config.js';
 import { logLinkState, type RedisConnection } from './redis-connection.js';
@@ -70,6 +70,7 @@ function renewingCluster(
     // ioredis's own timer goes on for ever, and the process with it, if QUIT crosses a refresh (5.11.1).
     slotsRefreshInterval: 0,
   });
+  cluster.on('+node', closeWithPeer);
   const renew = (): void => {
     const { username, password, tls } = current();
     const isNewUser = username !== used.username || password !== used.password;
@@ -137,7 +138,7 @@ function renewing(
  * ends with it. Not connected until `connect()`.
  */
 export function openRedisOnce(config: RedisConfig, timeouts: RedisTuning): Redis {
-  return new Redis({
+  const redis = new Redis({
     ...redisOptions(config, timeouts),
     ...placeOf(config),
     // The detector's own connections to the sentinels would outlive this one.
@@ -146,6 +147,8 @@ export function openRedisOnce(config: RedisConfig, timeouts: RedisTuning): Redis
     retryStrategy: () => null,
     autoResubscribe: false,
   });
+  closeWithPeer(redis);
+  return redis;
 }
 
 /** Where the server is, or who knows. */
