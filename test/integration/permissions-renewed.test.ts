@@ -89,7 +89,7 @@ describeOnRedis(
         stack.idp.changeClient(idpClient.id, { grant_types });
       });
 
-      it('are renewed by the worker, whoever is asked for nothing, again and again', async () => {
+      it('are renewed by the worker without a request of anybody, again and again', async () => {
         const session = await login();
         const [tokens, asked] = [stack.idp.count('/token'), stack.permissions.requests.length];
         // Tokens that nothing can renew are due at no time.
