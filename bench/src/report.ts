@@ -10,8 +10,8 @@ const columns: readonly (readonly [title: string, value: (row: Measured) => stri
   ['sum', ({ sum }) => cpu(sum)],
   ['total', ({ total }) => cpu(total)],
   ['rps', ({ rps }) => rps.toFixed(0)],
-  ['p50 ms', ({ p50 }) => p50.toFixed(2)],
-  ['p99 ms', ({ p99 }) => p99.toFixed(2)],
+  ['p50 ms', ({ p50 }) => latency(p50)],
+  ['p99 ms', ({ p99 }) => latency(p99)],
   ['checks', ({ checks }) => String(checks)],
   ['failed', ({ failures }) => String(failures)],
 ];
@@ -29,6 +29,11 @@ export function table(title: string, rows: readonly Measured[]): string {
 
 function cpu(milliseconds: number): string {
   return milliseconds === 0 ? '–' : milliseconds.toFixed(4);
+}
+
+/** Of work that nobody waits for there is none. */
+function latency(milliseconds: number): string {
+  return Number.isNaN(milliseconds) ? '–' : milliseconds.toFixed(2);
 }
 
 /** @returns the path of the JSON file */

@@ -191,6 +191,17 @@ describeOnRedis(
         },
       );
 
+      it('reads 16 KiB of a form and no more', async () => {
+        const form = (bytes: number) => formPost(stack.origin, `x=${'y'.repeat(bytes - 2)}`);
+        const browser = new BrowserJar();
+        expect((await browser.visit(signinUrl(), form(16 * 1024))).status).toBe(303);
+        const before = await pending();
+        const refused = await new BrowserJar().visit(signinUrl(), form(16 * 1024 + 1));
+        expect([refused.status, refused.headers['connection']]).toEqual([413, 'close']);
+        expect(setCookies(refused)).toEqual([]);
+        expect(await pending()).toBe(before);
+      });
+
       it('begins nothing for a machine that does not prove where it comes from', async () => {
         const answer = await exchange(signinUrl(), { method: 'POST' });
         expect(answer.status).toBe(403);

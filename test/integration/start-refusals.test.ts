@@ -26,22 +26,65 @@ const gateway = {
   GATEWAY_MANAGEMENT_PORT: '0',
 };
 
-describe('a start with NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
-  it.each([
-    ['session-gateway', gatewayBinary, gateway],
-    ['extauthz', extauthzBinary, {}],
-  ])('is refused by %s', async (_name, binary, env) => {
-    const good = await run(binary, env, '--check-config');
-    expect(good).toEqual({ code: 0, out: expect.stringContaining('The configuration is good.') });
-    const { code, out } = await run(
-      binary,
-      { ...env, NODE_TLS_REJECT_UNAUTHORIZED: '0' },
-      '--check-config',
-    );
-    expect({ code, out }).toEqual({
-      code: 1,
-      out: expect.stringContaining('NODE_TLS_REJECT_UNAUTHORIZED: is 0'),
-    });
+const extauthz = {
+  REDIS_PORT: '1',
+  EXTAUTHZ_HTTP_PORT: '0',
+  EXTAUTHZ_GRPC_PORT: '0',
+  EXTAUTHZ_HEALTH_PORT: '0',
+};
+
+type Refusal = readonly [what: string, env: Record<string, string>, line: string];
+
+/** Of TRUST §6; what else the gateway refuses stands in gateway-refusals.test.ts. */
+const refusedByBoth: readonly Refusal[] = [
+  [
+    'certificates that nobody verifies',
+    { NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+    'NODE_TLS_REJECT_UNAUTHORIZED: is 0',
+  ],
+  [
+    'plain text to Redis that is not acknowledged by its word',
+    { REDIS_HOST: 'redis.test', REDIS_PLAINTEXT: 'true' },
+    'REDIS_PLAINTEXT: may only be "acknowledged"',
+  ],
+];
+const refusedByGateway: readonly Refusal[] = [
+  ...refusedByBoth,
+  [
+    'plain text to the permission service that is not acknowledged by its word',
+    { PERMISSION_SERVICE_URL: 'http://permissions.test', PERMISSION_SERVICE_PLAINTEXT: 'yes' },
+    'PERMISSION_SERVICE_PLAINTEXT: ',
+  ],
+];
+const refusedByExtauthz: readonly Refusal[] = [
+  ...refusedByBoth,
+  ['Redis in plain text', { REDIS_HOST: 'redis.test' }, 'REDIS_TLS: redis.test is not'],
+  ...['session:*', 's[a]:', 'a b:', 'gateway:', 'g'].map((prefix): Refusal => [
+    `the key prefix ${prefix}`,
+    { EXTAUTHZ_SESSION_KEY_PREFIX: prefix },
+    'EXTAUTHZ_SESSION_KEY_PREFIX:',
+  ]),
+];
+const acknowledged = {
+  REDIS_HOST: 'redis.test',
+  REDIS_PLAINTEXT: 'acknowledged',
+  PERMISSION_SERVICE_URL: 'http://permissions.test',
+  PERMISSION_SERVICE_PLAINTEXT: 'acknowledged',
+};
+
+describe.each([
+  ['session-gateway', gatewayBinary, gateway, refusedByGateway],
+  ['extauthz', extauthzBinary, extauthz, refusedByExtauthz],
+])('%s', (_name, binary, good, refusals) => {
+  it('takes plain text beyond loopback that is acknowledged', async () => {
+    const answer = await run(binary, { ...good, ...acknowledged }, '--check-config');
+    expect(answer).toEqual({ code: 0, out: expect.stringContaining('The configuration is good.') });
+  });
+
+  it.each(refusals)('refuses to start with %s', async (_what, env, line) => {
+    const { code, out } = await run(binary, { ...good, ...env });
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining(line) });
+    expect(out).not.toContain('Redis gave no answer');
   });
 });
 

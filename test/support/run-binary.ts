@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 
 /**
  * A built binary with this environment and no other, until it ends: its exit code and all it said.
- * One that was not refused, but is up, is ended then and has no code.
+ * One that was not refused, but is up, is ended then and has no code; so is one that waits for ever.
  */
 export function runBinary(
   binary: string,
@@ -10,7 +10,11 @@ export function runBinary(
   ...args: readonly string[]
 ): Promise<{ readonly code: number | null; readonly out: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [binary, ...args], { env });
+    const child = spawn(process.execPath, [binary, ...args], {
+      env,
+      timeout: 30_000,
+      killSignal: 'SIGKILL',
+    });
     let out = '';
     const heard = (chunk: Buffer): void => {
       out += chunk.toString();
