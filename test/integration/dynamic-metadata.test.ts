@@ -6,6 +6,7 @@ import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
 import { freePort } from '@sallyport/demo/free-port';
 import { findEnvoy } from '@sallyport/demo/parts/envoy';
 import { answering } from '@sallyport/demo/readiness';
+import { newSessionId } from '@sallyport/shared';
 import { startEdge, type Edge } from '../support/envoy.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { rawRequest } from '../support/raw-http.js';
@@ -14,6 +15,7 @@ import { until } from '../support/until.js';
 const policy = `version: 1
 rules:
   - { id: open, path: /api/open/**, allow: public }
+  - { id: staff, path: /api/staff/**, allow: { roles: { any: [STAFF] } } }
   - { id: rest, path: /api/**, allow: authenticated }
 `;
 
@@ -34,6 +36,7 @@ interface Line {
   readonly user?: string | null;
   readonly kind?: string | null;
   readonly rule?: string | null;
+  readonly reason?: string | null;
 }
 
 const of = (key: string) => `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:${key})%`;
@@ -46,8 +49,13 @@ async function startLogging(shipped: string, file: string, logFile: string) {
   config.admin.address.socket_address.port_value = admin;
   listener.address.socket_address.port_value = port;
   const [log] = listener.filter_chains[0].filters[0].typed_config.access_log;
-  const format = { path: '%REQ(:PATH)%', user: of('user_id'), kind: of('kind'), rule: of('rule') };
-  log.typed_config.log_format.json_format = format;
+  log.typed_config.log_format.json_format = {
+    path: '%REQ(:PATH)%',
+    user: of('user_id'),
+    kind: of('kind'),
+    rule: of('rule'),
+    reason: of('reason'),
+  };
   writeFileSync(file, JSON.stringify(config));
   const child = await startChild({
     name: 'envoy',
@@ -91,29 +99,64 @@ describe('dynamic metadata, in Envoy’s own access log', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('names the user, the kind and the rule of an allow, and of nothing else', async () => {
+  let read = 0;
+  const ask = (target: string, ...lines: string[]) =>
+    rawRequest(envoy.port, [`${target} HTTP/1.1`, 'Host: edge', ...lines]);
+  /** What Envoy has written since the last time; it writes a little later. */
+  const logged = async (count: number): Promise<Line[]> => {
+    const lines = () =>
+      readFileSync(logFile, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('{'));
+    await until(() => lines().length >= read + count);
+    const fresh = lines().slice(read);
+    read += fresh.length;
+    return fresh.map((line) => JSON.parse(line) as Line);
+  };
+  const nothing = { user: null, kind: null, rule: null, reason: null };
+
+  it('names the user, the kind and the rule of an allow', async () => {
     const [browser, native] = [
       await rig.write({ userId: 'u-ada' }),
       await rig.write({ userId: 'u-robot', kind: 'native' }),
     ];
-    const ask = (path: string, ...lines: string[]) =>
-      rawRequest(envoy.port, [`GET ${path} HTTP/1.1`, 'Host: edge', ...lines]);
-    await ask('/api/1', `Cookie: __Host-session=${browser}`);
-    await ask('/api/2', `Authorization: Bearer ${native}`);
-    await ask('/api/open/3', `Cookie: __Host-session=${browser}`);
-    await ask('/api/4');
-    const logged = () =>
-      readFileSync(logFile, 'utf8')
-        .split('\n')
-        .filter((line) => line.startsWith('{'))
-        .map((line) => JSON.parse(line) as Line);
-    // Envoy writes its log a little later.
-    await until(() => logged().length === 4);
-    expect(logged()).toEqual([
-      { path: '/api/1', user: 'u-ada', kind: 'browser', rule: 'rest' },
-      { path: '/api/2', user: 'u-robot', kind: 'native', rule: 'rest' },
-      { path: '/api/open/3', user: '', kind: '', rule: 'open' },
-      { path: '/api/4', user: null, kind: null, rule: null },
+    await ask('GET /api/1', `Cookie: __Host-session=${browser}`);
+    await ask('GET /api/2', `Authorization: Bearer ${native}`);
+    await ask('GET /api/open/3', `Cookie: __Host-session=${browser}`);
+    expect(await logged(3)).toEqual([
+      { ...nothing, path: '/api/1', user: 'u-ada', kind: 'browser', rule: 'rest' },
+      { ...nothing, path: '/api/2', user: 'u-robot', kind: 'native', rule: 'rest' },
+      { ...nothing, path: '/api/open/3', user: '', kind: '', rule: 'open' },
+    ]);
+  });
+
+  it('names the rule and the reason of a 403, and whose session it is that lacks the role', async () => {
+    const id = await rig.write({ userId: 'u-eve' });
+    const own = `Cookie: __Host-session=${id}`;
+    const answers = [await ask('GET /api/staff/4', own), await ask('POST /api/staff/5', own)];
+    expect(answers.map(({ status }) => status)).toEqual([403, 403]);
+    expect(await logged(2)).toEqual([
+      {
+        path: '/api/staff/4',
+        user: 'u-eve',
+        kind: 'browser',
+        rule: 'staff',
+        reason: 'missing_role',
+      },
+      // Refused before anybody looked for the session.
+      { ...nothing, path: '/api/staff/5', rule: 'staff', reason: 'csrf' },
+    ]);
+  });
+
+  it('says of anybody else no more than the reason', async () => {
+    const native = await rig.write({ userId: 'u-robot', kind: 'native' });
+    await ask('GET /api/6');
+    await ask('GET /api/staff/7', `Cookie: __Host-session=${newSessionId()}`);
+    await ask('GET /api/staff/8', `Cookie: __Host-session=${native}`);
+    expect(await logged(3)).toEqual([
+      { ...nothing, path: '/api/6', reason: 'no_credential' },
+      { ...nothing, path: '/api/staff/7', reason: 'unknown_session' },
+      { ...nothing, path: '/api/staff/8', reason: 'wrong_lane' },
     ]);
   });
 });

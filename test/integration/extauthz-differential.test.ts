@@ -80,7 +80,10 @@ function lookup(stored: Stored): SessionLookup {
   return { outcome: 'found', session, identity: identityOf(session) };
 }
 
-/** The answer in the model's words. `rule` and `kind` of an allow stand in the metadata only. */
+/**
+ * The answer in the model's words. `rule` and `kind` of an allow, and whose session lacks a grant,
+ * stand in the metadata only.
+ */
 function inWords(answer: CheckAnswer, metadata: Readonly<Record<string, string>>): ModelAnswer {
   const { status, headers, remove, body } = answer;
   if (status === 200) {
@@ -92,10 +95,17 @@ function inWords(answer: CheckAnswer, metadata: Readonly<Record<string, string>>
   expect(Object.keys(headers).filter((name) => /^x-(user|roles|perm)/.test(name))).toEqual([]);
   const isPage = headers['content-type']?.startsWith('text/html') === true;
   const said = isPage ? {} : (JSON.parse(body) as { reason?: string; rule?: string });
+  const { reason, rule, user_id: user, kind, ...others } = metadata;
+  expect(others).toEqual({});
+  expect({ reason, rule }).toEqual(
+    isPage ? { reason: 'ambiguous_credential' } : { reason: said.reason, rule: said.rule },
+  );
   return {
     status: status as 400,
     reason: isPage ? 'page' : (said.reason ?? 'none'),
     rule: said.rule,
+    user,
+    kind,
   };
 }
 

@@ -7,7 +7,8 @@ import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
 import type { RequestFacts } from '../request-facts.js';
 import { decodeCheckRequest } from './codec/check-request.js';
-import { encodeAllow, encodeDenial } from './codec/check-response.js';
+import { encodeAllow } from './codec/check-response.js';
+import { encodeDenial } from './codec/denied-response.js';
 import { connections, type ConnectionLimits } from './connections.js';
 import { addHealthService } from './health-service.js';
 import { addReflectionService } from './reflection.js';
@@ -134,5 +135,5 @@ function encode(decision: Decision, facts: RequestFacts, answers: AnswerSettings
         credentialChanges(facts, answers.cookieName),
         extraHeaders(decision, answers),
       )
-    : encodeDenial(denialOf(decision, facts, answers), decision.reason);
+    : encodeDenial(denialOf(decision, facts, answers), decision);
 }
