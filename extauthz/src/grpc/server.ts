@@ -26,10 +26,22 @@ export interface GrpcCheckOptions {
   readonly health: Health;
   readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
-  readonly limits?: Partial<ConnectionLimits>;
+  readonly limits?: Partial<GrpcLimits>;
 }
 
-const defaultLimits: ConnectionLimits = { connections: 16_384, opening: 10_000 };
+export interface GrpcLimits extends ConnectionLimits {
+  /** After this long a connection is asked whether anybody is there (PING), again and again; ms. */
+  readonly keepaliveTime: number;
+  /** One that has not answered by then is closed, ms: its peer may be gone without a FIN. */
+  readonly keepaliveTimeout: number;
+}
+
+const defaultLimits: GrpcLimits = {
+  connections: 16_384,
+  opening: 10_000,
+  keepaliveTime: 30_000,
+  keepaliveTimeout: 5_000,
+};
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
@@ -61,8 +73,8 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': 1024,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc.keepalive_time_ms': limits.keepaliveTime,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeout,
     // grpc-js counts every message of every call for a service that is not offered.
     'grpc.enable_channelz': 0,
     // MB per connection; grpc-js's own default is no limit at all (TRUST T27).
