@@ -2,11 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
-import { freePort } from '@sallyport/demo/free-port';
-import { findEnvoy } from '@sallyport/demo/parts/envoy';
-import { answering } from '@sallyport/demo/readiness';
 import { newSessionId } from '@sallyport/shared';
+import { startAlteredEnvoy, type AlteredEnvoy } from '../support/altered-envoy.js';
 import { startEdge, type Edge } from '../support/envoy.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { rawRequest } from '../support/raw-http.js';
@@ -19,18 +16,6 @@ rules:
   - { id: rest, path: /api/**, allow: authenticated }
 `;
 
-interface Manager {
-  access_log: [{ typed_config: { log_format: { json_format: object } } }];
-}
-interface Bootstrap {
-  admin: Address;
-  static_resources: {
-    listeners: [Address & { filter_chains: [{ filters: [{ typed_config: Manager }] }] }];
-  };
-}
-interface Address {
-  address: { socket_address: { port_value: number } };
-}
 interface Line {
   readonly path?: string;
   readonly user?: string | null;
@@ -41,56 +26,30 @@ interface Line {
 
 const of = (key: string) => `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:${key})%`;
 
-/** A second Envoy, configured as the first but for its ports and what its access log says. */
-async function startLogging(shipped: string, file: string, logFile: string) {
-  const config = JSON.parse(readFileSync(shipped, 'utf8')) as Bootstrap;
-  const [port, admin] = [await freePort(), await freePort()];
-  const [listener] = config.static_resources.listeners;
-  config.admin.address.socket_address.port_value = admin;
-  listener.address.socket_address.port_value = port;
-  const [log] = listener.filter_chains[0].filters[0].typed_config.access_log;
-  log.typed_config.log_format.json_format = {
-    path: '%REQ(:PATH)%',
-    user: of('user_id'),
-    kind: of('kind'),
-    rule: of('rule'),
-    reason: of('reason'),
-  };
-  writeFileSync(file, JSON.stringify(config));
-  const child = await startChild({
-    name: 'envoy',
-    command: (await findEnvoy()).path,
-    args: [
-      '-c',
-      file,
-      '--disable-hot-restart',
-      '--concurrency',
-      '1',
-      '--file-flush-interval-msec',
-      '50',
-    ],
-    env: {},
-    logFile,
-    ...answering(`http://127.0.0.1:${String(admin)}/ready`),
-  });
-  return { child, port };
-}
-
 describe('dynamic metadata, in Envoy’s own access log', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-metadata-'));
   let rig: FailureRig;
   let edge: Edge;
-  let envoy: { child: ChildProcess; port: number };
-  let logFile: string;
+  let envoy: AlteredEnvoy;
 
   beforeAll(async () => {
     const file = join(directory, 'policy.yaml');
     writeFileSync(file, policy);
     rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
     edge = await startEdge({ mode: 'grpc', directory, extauthz: rig.service });
-    const shipped = join(directory, 'edge-grpc/envoy.json');
-    logFile = join(directory, 'access.log');
-    envoy = await startLogging(shipped, join(directory, 'logging.json'), logFile);
+    envoy = await startAlteredEnvoy({
+      directory,
+      mode: 'grpc',
+      alter: ({ access_log: [log] }) => {
+        log.typed_config.log_format.json_format = {
+          path: '%REQ(:PATH)%',
+          user: of('user_id'),
+          kind: of('kind'),
+          rule: of('rule'),
+          reason: of('reason'),
+        };
+      },
+    });
   });
   afterAll(async () => {
     await envoy.child.stop();
@@ -105,7 +64,7 @@ describe('dynamic metadata, in Envoy’s own access log', () => {
   /** What Envoy has written since the last time; it writes a little later. */
   const logged = async (count: number): Promise<Line[]> => {
     const lines = () =>
-      readFileSync(logFile, 'utf8')
+      readFileSync(envoy.logFile, 'utf8')
         .split('\n')
         .filter((line) => line.startsWith('{'));
     await until(() => lines().length >= read + count);

@@ -5,6 +5,7 @@ import { credentialChanges, denialOf, extraHeaders, type AnswerSettings } from '
 import type { Certificates } from '../certificates.js';
 import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
+import { maxCheckBytes } from '../header-limits.js';
 import type { RequestFacts } from '../request-facts.js';
 import { decodeCheckRequest } from './codec/check-request.js';
 import { encodeAllow } from './codec/check-response.js';
@@ -44,8 +45,6 @@ const defaultLimits: GrpcLimits = {
 };
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
-/** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
-const maxMessageBytes = 65_536;
 /** From a call's headers to its whole message, ms (TRUST T27). */
 const messagePatience = 10_000;
 
@@ -71,7 +70,7 @@ const authorization: ServiceDefinition = {
 export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   const limits = { ...defaultLimits, ...options.limits };
   const server = new Server({
-    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_receive_message_length': maxCheckBytes,
     'grpc.max_concurrent_streams': 1024,
     'grpc.keepalive_time_ms': limits.keepaliveTime,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeout,
@@ -90,7 +89,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   const open = connections(server, options.certificates, limits);
   const calls = takeUnaryCalls(
     server,
-    { path: checkPath, maxMessage: maxMessageBytes, patience: messagePatience },
+    { path: checkPath, maxMessage: maxCheckBytes, patience: messagePatience },
     check,
   );
   let port = options.port;
