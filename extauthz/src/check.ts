@@ -1,7 +1,7 @@
 import type { Session } from '@sallyport/shared';
 import type { Lane } from './credential.js';
 import { isUnsafe, provesOrigin } from './csrf.js';
-import { allowNobody, deny, type Decision, type DenyReason } from './decision.js';
+import { allowNobody, deny, type Decision, type Deny, type DenyReason } from './decision.js';
 import type { Identity } from './identity.js';
 import { preflightRoute, refusedRoute, type Policy, type Route } from './policy.js';
 import type { RequestFacts } from './request-facts.js';
@@ -132,7 +132,7 @@ function checkSession(rule: Rule, lane: Lane, lookup: SessionLookup, now: number
       if (session.expiresAt * 1000 <= now) return deny('expired_session');
       if ((session.kind === 'browser') !== (lane === 'cookie')) return deny('wrong_lane');
       const missing = missingGrant(rule.allow, session);
-      if (missing !== undefined) return denyBy(rule, missing);
+      if (missing !== undefined) return { ...denyBy(rule, missing), holder: lookup };
       return { outcome: 'allow', basis: 'session', session, identity, rule: rule.id };
     }
     case 'unavailable':
@@ -141,7 +141,7 @@ function checkSession(rule: Rule, lane: Lane, lookup: SessionLookup, now: number
   }
 }
 
-function denyBy(rule: Rule, reason: DenyReason): Decision {
+function denyBy(rule: Rule, reason: DenyReason): Deny {
   return deny(reason, rule.id === defaultRuleId ? undefined : rule.id);
 }
 

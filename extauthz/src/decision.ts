@@ -110,7 +110,17 @@ export interface Deny {
   readonly reason: DenyReason;
   /** The id of the policy file's rule that denied it. */
   readonly rule?: string;
+  /**
+   * Whose live session it is that the rule does not let pass: for Envoy's metadata, never for the
+   * client. Missing wherever no session was found good.
+   */
+  readonly holder?: Holder;
   readonly shadow?: ShadowVerdict;
+}
+
+export interface Holder {
+  readonly session: Session;
+  readonly identity: Identity;
 }
 
 /** What a rule on trial would have made of the request. */

@@ -101,8 +101,8 @@ function assemble(
     onUsed: inUse.used,
   });
   const units: Unit[] = [
-    ...sessions.units,
     redisLink(redis),
+    ...sessions.units,
     contract,
     clock,
     inUse,
@@ -142,7 +142,10 @@ function answerSettings({
   return { cookieName, login, sendEmail, sendKind };
 }
 
-/** First to start, last to stop: a check under way still needs it. Starts without waiting for Redis. */
+/**
+ * First to start, last to stop: a check under way still needs it, and so does what proves that the
+ * cache may answer. Starts without waiting for Redis; nobody who starts after it misses its `ready`.
+ */
 function redisLink(redis: RedisConnection): Unit {
   return {
     name: 'redis',

@@ -2,10 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
-import { freePort } from '@sallyport/demo/free-port';
-import { findEnvoy } from '@sallyport/demo/parts/envoy';
-import { answering } from '@sallyport/demo/readiness';
+import { newSessionId } from '@sallyport/shared';
+import { startAlteredEnvoy, type AlteredEnvoy } from '../support/altered-envoy.js';
 import { startEdge, type Edge } from '../support/envoy.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { rawRequest } from '../support/raw-http.js';
@@ -14,75 +12,44 @@ import { until } from '../support/until.js';
 const policy = `version: 1
 rules:
   - { id: open, path: /api/open/**, allow: public }
+  - { id: staff, path: /api/staff/**, allow: { roles: { any: [STAFF] } } }
   - { id: rest, path: /api/**, allow: authenticated }
 `;
 
-interface Manager {
-  access_log: [{ typed_config: { log_format: { json_format: object } } }];
-}
-interface Bootstrap {
-  admin: Address;
-  static_resources: {
-    listeners: [Address & { filter_chains: [{ filters: [{ typed_config: Manager }] }] }];
-  };
-}
-interface Address {
-  address: { socket_address: { port_value: number } };
-}
 interface Line {
   readonly path?: string;
   readonly user?: string | null;
   readonly kind?: string | null;
   readonly rule?: string | null;
+  readonly reason?: string | null;
 }
 
 const of = (key: string) => `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:${key})%`;
-
-/** A second Envoy, configured as the first but for its ports and what its access log says. */
-async function startLogging(shipped: string, file: string, logFile: string) {
-  const config = JSON.parse(readFileSync(shipped, 'utf8')) as Bootstrap;
-  const [port, admin] = [await freePort(), await freePort()];
-  const [listener] = config.static_resources.listeners;
-  config.admin.address.socket_address.port_value = admin;
-  listener.address.socket_address.port_value = port;
-  const [log] = listener.filter_chains[0].filters[0].typed_config.access_log;
-  const format = { path: '%REQ(:PATH)%', user: of('user_id'), kind: of('kind'), rule: of('rule') };
-  log.typed_config.log_format.json_format = format;
-  writeFileSync(file, JSON.stringify(config));
-  const child = await startChild({
-    name: 'envoy',
-    command: (await findEnvoy()).path,
-    args: [
-      '-c',
-      file,
-      '--disable-hot-restart',
-      '--concurrency',
-      '1',
-      '--file-flush-interval-msec',
-      '50',
-    ],
-    env: {},
-    logFile,
-    ...answering(`http://127.0.0.1:${String(admin)}/ready`),
-  });
-  return { child, port };
-}
 
 describe('dynamic metadata, in Envoy’s own access log', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-metadata-'));
   let rig: FailureRig;
   let edge: Edge;
-  let envoy: { child: ChildProcess; port: number };
-  let logFile: string;
+  let envoy: AlteredEnvoy;
 
   beforeAll(async () => {
     const file = join(directory, 'policy.yaml');
     writeFileSync(file, policy);
     rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
     edge = await startEdge({ mode: 'grpc', directory, extauthz: rig.service });
-    const shipped = join(directory, 'edge-grpc/envoy.json');
-    logFile = join(directory, 'access.log');
-    envoy = await startLogging(shipped, join(directory, 'logging.json'), logFile);
+    envoy = await startAlteredEnvoy({
+      directory,
+      mode: 'grpc',
+      alter: ({ access_log: [log] }) => {
+        log.typed_config.log_format.json_format = {
+          path: '%REQ(:PATH)%',
+          user: of('user_id'),
+          kind: of('kind'),
+          rule: of('rule'),
+          reason: of('reason'),
+        };
+      },
+    });
   });
   afterAll(async () => {
     await envoy.child.stop();
@@ -91,29 +58,64 @@ describe('dynamic metadata, in Envoy’s own access log', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('names the user, the kind and the rule of an allow, and of nothing else', async () => {
+  let read = 0;
+  const ask = (target: string, ...lines: string[]) =>
+    rawRequest(envoy.port, [`${target} HTTP/1.1`, 'Host: edge', ...lines]);
+  /** What Envoy has written since the last time; it writes a little later. */
+  const logged = async (count: number): Promise<Line[]> => {
+    const lines = () =>
+      readFileSync(envoy.logFile, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('{'));
+    await until(() => lines().length >= read + count);
+    const fresh = lines().slice(read);
+    read += fresh.length;
+    return fresh.map((line) => JSON.parse(line) as Line);
+  };
+  const nothing = { user: null, kind: null, rule: null, reason: null };
+
+  it('names the user, the kind and the rule of an allow', async () => {
     const [browser, native] = [
       await rig.write({ userId: 'u-ada' }),
       await rig.write({ userId: 'u-robot', kind: 'native' }),
     ];
-    const ask = (path: string, ...lines: string[]) =>
-      rawRequest(envoy.port, [`GET ${path} HTTP/1.1`, 'Host: edge', ...lines]);
-    await ask('/api/1', `Cookie: __Host-session=${browser}`);
-    await ask('/api/2', `Authorization: Bearer ${native}`);
-    await ask('/api/open/3', `Cookie: __Host-session=${browser}`);
-    await ask('/api/4');
-    const logged = () =>
-      readFileSync(logFile, 'utf8')
-        .split('\n')
-        .filter((line) => line.startsWith('{'))
-        .map((line) => JSON.parse(line) as Line);
-    // Envoy writes its log a little later.
-    await until(() => logged().length === 4);
-    expect(logged()).toEqual([
-      { path: '/api/1', user: 'u-ada', kind: 'browser', rule: 'rest' },
-      { path: '/api/2', user: 'u-robot', kind: 'native', rule: 'rest' },
-      { path: '/api/open/3', user: '', kind: '', rule: 'open' },
-      { path: '/api/4', user: null, kind: null, rule: null },
+    await ask('GET /api/1', `Cookie: __Host-session=${browser}`);
+    await ask('GET /api/2', `Authorization: Bearer ${native}`);
+    await ask('GET /api/open/3', `Cookie: __Host-session=${browser}`);
+    expect(await logged(3)).toEqual([
+      { ...nothing, path: '/api/1', user: 'u-ada', kind: 'browser', rule: 'rest' },
+      { ...nothing, path: '/api/2', user: 'u-robot', kind: 'native', rule: 'rest' },
+      { ...nothing, path: '/api/open/3', user: '', kind: '', rule: 'open' },
+    ]);
+  });
+
+  it('names the rule and the reason of a 403, and whose session it is that lacks the role', async () => {
+    const id = await rig.write({ userId: 'u-eve' });
+    const own = `Cookie: __Host-session=${id}`;
+    const answers = [await ask('GET /api/staff/4', own), await ask('POST /api/staff/5', own)];
+    expect(answers.map(({ status }) => status)).toEqual([403, 403]);
+    expect(await logged(2)).toEqual([
+      {
+        path: '/api/staff/4',
+        user: 'u-eve',
+        kind: 'browser',
+        rule: 'staff',
+        reason: 'missing_role',
+      },
+      // Refused before anybody looked for the session.
+      { ...nothing, path: '/api/staff/5', rule: 'staff', reason: 'csrf' },
+    ]);
+  });
+
+  it('says of anybody else no more than the reason', async () => {
+    const native = await rig.write({ userId: 'u-robot', kind: 'native' });
+    await ask('GET /api/6');
+    await ask('GET /api/staff/7', `Cookie: __Host-session=${newSessionId()}`);
+    await ask('GET /api/staff/8', `Cookie: __Host-session=${native}`);
+    expect(await logged(3)).toEqual([
+      { ...nothing, path: '/api/6', reason: 'no_credential' },
+      { ...nothing, path: '/api/staff/7', reason: 'unknown_session' },
+      { ...nothing, path: '/api/staff/8', reason: 'wrong_lane' },
     ]);
   });
 });

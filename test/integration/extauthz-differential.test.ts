@@ -18,12 +18,12 @@ import { records, requests } from '../support/check-generator.js';
 import {
   modelAnswer,
   modelOrigins,
-  type ModelAnswer,
   type ModelRequest,
   type Stored,
 } from '../support/check-model.js';
 import { modelRules, rulesFile } from '../support/check-rules.js';
-import { answerOf, checkHttp, grpcChecker, type CheckAnswer } from '../support/extauthz.js';
+import { inWords } from '../support/check-words.js';
+import { answerOf, checkHttp, grpcChecker } from '../support/extauthz.js';
 import { cookieName, someSession } from '../support/facts.js';
 import { cases, proofSeed } from '../support/proofs.js';
 
@@ -78,25 +78,6 @@ function lookup(stored: Stored): SessionLookup {
   const ended = stored.state === 'expired' ? { expiresAt: 1_700_000_001 } : {};
   const session = someSession({ userId, kind, roles, permissions, ...ended });
   return { outcome: 'found', session, identity: identityOf(session) };
-}
-
-/** The answer in the model's words. `rule` and `kind` of an allow stand in the metadata only. */
-function inWords(answer: CheckAnswer, metadata: Readonly<Record<string, string>>): ModelAnswer {
-  const { status, headers, remove, body } = answer;
-  if (status === 200) {
-    const { user_id: user = 'none', kind = 'none', rule = 'none' } = metadata;
-    expect(headers['x-user-id']).toBe(user);
-    const { 'x-roles': roles = 'none', 'x-permissions': permissions = 'none', cookie } = headers;
-    return { status, rule, user, kind, roles, permissions, cookie, remove };
-  }
-  expect(Object.keys(headers).filter((name) => /^x-(user|roles|perm)/.test(name))).toEqual([]);
-  const isPage = headers['content-type']?.startsWith('text/html') === true;
-  const said = isPage ? {} : (JSON.parse(body) as { reason?: string; rule?: string });
-  return {
-    status: status as 400,
-    reason: isPage ? 'page' : (said.reason ?? 'none'),
-    rule: said.rule,
-  };
 }
 
 /** Every reason that needs no overload and no odd method, the page for a person, and every rule. */

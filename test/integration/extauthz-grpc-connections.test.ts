@@ -11,7 +11,7 @@ import type { ConnectionLimits } from '../../extauthz/src/grpc/connections.js';
 import { grpcCheckServer, type GrpcCheckServer } from '../../extauthz/src/grpc/server.js';
 import { certificateAuthority } from '../support/certificates.js';
 import { grpcChecker } from '../support/extauthz.js';
-import { frame, frames, preface } from '../support/raw-grpc.js';
+import { frame, frameTypes, frames, preface } from '../support/raw-grpc.js';
 import { until } from '../support/until.js';
 
 /** Many times what each is given to open, ms. */
@@ -147,11 +147,3 @@ describe('the connections of the gRPC port', () => {
     await stopped;
   });
 });
-
-function frameTypes(bytes: Buffer): number[] {
-  const types: number[] = [];
-  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
-    types.push(bytes[at + 3] ?? -1);
-  }
-  return types;
-}

@@ -51,6 +51,9 @@ export type ModelAnswer =
       /** `page`: a page for a person, with two session cookies. */
       readonly reason: string;
       readonly rule: string | undefined;
+      /** Of the session that was found good and lacks a grant; of no other. */
+      readonly user: string | undefined;
+      readonly kind: string | undefined;
     };
 
 /** The decision, told once more in the plainest way: what must this request get? */
@@ -81,11 +84,12 @@ export function modelAnswer(
   return verdict(lines, rule, credential.lane, stored(credential.id));
 }
 
-const no = (status: 400 | 401 | 403 | 503, reason: string, rule?: ModelRule): ModelAnswer => ({
-  status,
-  reason,
-  rule: rule?.id,
-});
+const no = (
+  status: 400 | 401 | 403 | 503,
+  reason: string,
+  rule?: ModelRule,
+  holder?: ModelSession,
+): ModelAnswer => ({ status, reason, rule: rule?.id, user: holder?.user, kind: holder?.kind });
 
 /** @param session left out: nobody's */
 function yes(lines: ModelRequest['lines'], rule: ModelRule, session?: ModelSession): ModelAnswer {
@@ -147,8 +151,9 @@ function verdict(
       const { kind, roles, permissions } = stored;
       if (lane !== (kind === 'browser' ? 'cookie' : 'bearer')) return no(401, 'wrong_lane');
       const reads = permissions.includes('a:read') || permissions.includes('a:read:any');
-      if (rule.allow === 'admin' && !roles.includes('ADMIN')) return no(403, 'missing_role', rule);
-      if (rule.allow === 'reader' && !reads) return no(403, 'missing_permission', rule);
+      if (rule.allow === 'admin' && !roles.includes('ADMIN'))
+        return no(403, 'missing_role', rule, stored);
+      if (rule.allow === 'reader' && !reads) return no(403, 'missing_permission', rule, stored);
       return yes(lines, rule, stored);
     }
   }

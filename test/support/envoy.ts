@@ -33,18 +33,21 @@ export async function startEdge(options: {
   const arrivals: Arrival[] = [];
   const upstreams: Server[] = [];
   const upstream = async (name: Arrival['upstream']): Promise<number> => {
-    const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
-      const raw = request.rawHeaders;
-      arrivals.push({
-        upstream: name,
-        method: request.method ?? '',
-        path: request.url ?? '',
-        headers: raw.flatMap((text, at) =>
-          at % 2 === 0 ? [[text.toLowerCase(), raw[at + 1] ?? ''] as const] : [],
-        ),
-      });
-      response.writeHead(200, { 'x-upstream': name }).end(name);
-    });
+    const server = createServer(
+      { keepAliveTimeout: 75_000, maxHeaderSize: 1 << 20 },
+      (request, response) => {
+        const raw = request.rawHeaders;
+        arrivals.push({
+          upstream: name,
+          method: request.method ?? '',
+          path: request.url ?? '',
+          headers: raw.flatMap((text, at) =>
+            at % 2 === 0 ? [[text.toLowerCase(), raw[at + 1] ?? ''] as const] : [],
+          ),
+        });
+        response.writeHead(200, { 'x-upstream': name }).end(name);
+      },
+    );
     upstreams.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return (server.address() as AddressInfo).port;

@@ -177,7 +177,7 @@ export function answerOf(response: CheckResponse): CheckAnswer {
   const denied = response.denied_response;
   const headers = (denied ?? response.ok_response)?.headers ?? [];
   return {
-    status: denied?.status.code ?? (response.status.code === 0 ? 200 : 500),
+    status: denied?.status.code ?? ((response.status.code ?? 0) === 0 ? 200 : 500),
     headers: Object.fromEntries(headers.map(({ header }) => [header.key, header.value])),
     remove: response.ok_response?.headers_to_remove ?? [],
     body: denied?.body ?? '',

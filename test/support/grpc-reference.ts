@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
+import type { Session } from '@sallyport/shared';
 import protobuf from 'protobufjs';
 import { denialOf, upstreamChanges, type AnswerSettings } from '../../extauthz/src/answer.js';
 import type { Decision } from '../../extauthz/src/decision.js';
@@ -52,20 +53,31 @@ export function referenceResponse(
     return {
       status: { code: rpcCodes[status], message: decision.reason },
       denied_response: { status: { code: status }, headers: headers.map(option), body },
+      dynamic_metadata: struct({
+        reason: decision.reason,
+        ...(decision.rule === undefined ? {} : { rule: decision.rule }),
+        ...(decision.holder && holderFields(decision.holder.session)),
+      }),
     };
   }
   const { set, remove } = upstreamChanges(decision, facts, answers);
   return {
     status: {},
     ok_response: { headers: set.map(option), headers_to_remove: remove },
-    dynamic_metadata: {
-      fields: {
-        user_id: { stringValue: decision.session?.userId ?? '' },
-        kind: { stringValue: decision.session?.kind ?? '' },
-        rule: { stringValue: decision.rule },
-      },
-    },
+    dynamic_metadata: struct({ ...holderFields(decision.session), rule: decision.rule }),
   };
+}
+
+const holderFields = (session: Session | undefined): Record<string, string> => ({
+  user_id: session?.userId ?? '',
+  kind: session?.kind ?? '',
+});
+
+function struct(
+  texts: Readonly<Record<string, string>>,
+): NonNullable<CheckResponse['dynamic_metadata']> {
+  const fields = Object.entries(texts).map(([key, value]) => [key, { stringValue: value }]);
+  return { fields: Object.fromEntries(fields) as Record<string, { stringValue: string }> };
 }
 
 function option([key, value]: readonly [string, string]): HeaderValueOption {

@@ -24,6 +24,15 @@ export const frames = {
 } as const;
 export const flag = { endStream: 0x1, endHeaders: 0x4 } as const;
 
+/** The types of the frames in what was received, the last one perhaps not whole. */
+export function frameTypes(bytes: Buffer): number[] {
+  const types: number[] = [];
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    types.push(bytes[at + 3] ?? -1);
+  }
+  return types;
+}
+
 /** HPACK (RFC 7541 §6.2.2), literal without indexing, nothing compressed. */
 export function headerBlock(lines: readonly (readonly [string, string])[]): Buffer {
   const text = (value: string): Buffer => {

@@ -19,6 +19,8 @@ export interface TcpProxy {
   readonly connections: () => readonly ProxiedConnection[];
   /** Those that ever were. */
   readonly allConnections: () => readonly ProxiedConnection[];
+  /** Those that have ended, in that order. */
+  readonly ended: () => readonly ProxiedConnection[];
   /** From now on every answer takes this much longer, ms. */
   readonly delay: (milliseconds: number) => void;
   /** Where connections go that are made from now on: an address that has moved. */
@@ -32,6 +34,7 @@ const remembered = 1 << 20;
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const open = new Set<ProxiedConnection>();
   const all: ProxiedConnection[] = [];
+  const ended: ProxiedConnection[] = [];
   let latency = 0;
   let target = targetPort;
   const server: Server = createServer((client) => {
@@ -62,7 +65,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     open.add(connection);
     all.push(connection);
     const end = (): void => {
-      open.delete(connection);
+      if (open.delete(connection)) ended.push(connection);
       connection.destroy();
     };
     for (const socket of [client, upstream] as Socket[]) socket.on('error', end).on('close', end);
@@ -72,6 +75,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port: (server.address() as AddressInfo).port,
     connections: () => [...open],
     allConnections: () => all,
+    ended: () => ended,
     delay: (milliseconds) => void (latency = milliseconds),
     retarget: (port) => void (target = port),
     close: () =>

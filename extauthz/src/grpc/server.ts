@@ -5,9 +5,11 @@ import { credentialChanges, denialOf, extraHeaders, type AnswerSettings } from '
 import type { Certificates } from '../certificates.js';
 import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
+import { maxCheckBytes } from '../header-limits.js';
 import type { RequestFacts } from '../request-facts.js';
 import { decodeCheckRequest } from './codec/check-request.js';
-import { encodeAllow, encodeDenial } from './codec/check-response.js';
+import { encodeAllow } from './codec/check-response.js';
+import { encodeDenial } from './codec/denied-response.js';
 import { connections, type ConnectionLimits } from './connections.js';
 import { addHealthService } from './health-service.js';
 import { addReflectionService } from './reflection.js';
@@ -25,14 +27,24 @@ export interface GrpcCheckOptions {
   readonly health: Health;
   readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
-  readonly limits?: Partial<ConnectionLimits>;
+  readonly limits?: Partial<GrpcLimits>;
 }
 
-const defaultLimits: ConnectionLimits = { connections: 16_384, opening: 10_000 };
+export interface GrpcLimits extends ConnectionLimits {
+  /** After this long a connection is asked whether anybody is there (PING), again and again; ms. */
+  readonly keepaliveTime: number;
+  /** One that has not answered by then is closed, ms: its peer may be gone without a FIN. */
+  readonly keepaliveTimeout: number;
+}
+
+const defaultLimits: GrpcLimits = {
+  connections: 16_384,
+  opening: 10_000,
+  keepaliveTime: 30_000,
+  keepaliveTimeout: 5_000,
+};
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
-/** A check has headers only, and Envoy bounds those at 32 KiB (TRUST T27). */
-const maxMessageBytes = 65_536;
 /** From a call's headers to its whole message, ms (TRUST T27). */
 const messagePatience = 10_000;
 
@@ -58,10 +70,10 @@ const authorization: ServiceDefinition = {
 export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   const limits = { ...defaultLimits, ...options.limits };
   const server = new Server({
-    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_receive_message_length': maxCheckBytes,
     'grpc.max_concurrent_streams': 1024,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc.keepalive_time_ms': limits.keepaliveTime,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeout,
     // grpc-js counts every message of every call for a service that is not offered.
     'grpc.enable_channelz': 0,
     // MB per connection; grpc-js's own default is no limit at all (TRUST T27).
@@ -77,7 +89,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   const open = connections(server, options.certificates, limits);
   const calls = takeUnaryCalls(
     server,
-    { path: checkPath, maxMessage: maxMessageBytes, patience: messagePatience },
+    { path: checkPath, maxMessage: maxCheckBytes, patience: messagePatience },
     check,
   );
   let port = options.port;
@@ -134,5 +146,5 @@ function encode(decision: Decision, facts: RequestFacts, answers: AnswerSettings
         credentialChanges(facts, answers.cookieName),
         extraHeaders(decision, answers),
       )
-    : encodeDenial(denialOf(decision, facts, answers), decision.reason);
+    : encodeDenial(denialOf(decision, facts, answers), decision);
 }

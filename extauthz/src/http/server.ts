@@ -12,6 +12,7 @@ import { denial, denialOf, type AnswerSettings } from '../answer.js';
 import type { Certificates } from '../certificates.js';
 import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
+import { maxCheckBytes } from '../header-limits.js';
 import { requestFacts, type RequestFacts } from '../request-facts.js';
 import { CheckRequest } from './check-request.js';
 import { writeAllow, writeDenial } from './response.js';
@@ -32,8 +33,7 @@ export interface HttpCheckOptions {
 
 export const serverOptions: ServerOptions<typeof CheckRequest> = {
   IncomingMessage: CheckRequest,
-  // Above Envoy's 32 KiB and what it adds: this server never refuses what Envoy let in.
-  maxHeaderSize: 65_536,
+  maxHeaderSize: maxCheckBytes,
   // Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed.
   keepAliveTimeout: 75_000,
   // A peer that sends its request by the drop is cut off within 11 s (TRUST T27).

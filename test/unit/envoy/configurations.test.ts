@@ -6,6 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { findEnvoy } from '@sallyport/demo/parts/envoy';
 import { inboundHeadersToStrip } from '@sallyport/shared';
 import { parse } from 'yaml';
+import { maxCheckBytes } from '../../../extauthz/src/header-limits.js';
 import { serverOptions } from '../../../extauthz/src/http/server.js';
 import { decisiveHeaders } from '../../../extauthz/src/request-facts.js';
 
@@ -24,6 +25,7 @@ interface Route {
   request_headers_to_remove?: string[];
 }
 interface Manager {
+  max_request_headers_kb: number;
   early_header_mutation_extensions: [{ typed_config: { mutations: { remove: string }[] } }];
   http_filters: [Filter, Filter];
   route_config: { virtual_hosts: [{ routes: Route[] }] };
@@ -87,6 +89,15 @@ describe.each(['http', 'grpc'])('envoy-%s.yaml', (mode) => {
     const text = JSON.stringify(extauthz);
     const [, seconds] = /"idle_timeout":"([0-9]+)s"/.exec(text) ?? [];
     expect(Number(seconds) * 1000).toBeLessThan(Number(serverOptions.keepAliveTimeout));
+  });
+
+  it('lets in no larger headers than the check takes, nor would Envoy by default', () => {
+    const envoysDefault = 60;
+    expect(manager.max_request_headers_kb).toBeLessThanOrEqual(envoysDefault);
+    // Addresses, tracing, a name's length and end for each of a hundred headers.
+    const added = 4 * 1024;
+    expect(maxCheckBytes).toBeGreaterThanOrEqual(envoysDefault * 1024 + added);
+    expect(serverOptions.maxHeaderSize).toBe(maxCheckBytes);
   });
 
   it('asks another replica once when one does not answer, never because one said 503', () => {

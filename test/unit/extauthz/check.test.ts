@@ -54,7 +54,10 @@ describe('check', () => {
   ];
   it.each(cases.map((one) => [one[0], one] as const))('denies with %s', (reason, one) => {
     const [, facts, lookup, policy, rule] = one;
-    const expected = { outcome: 'deny', reason, ...(rule === undefined ? {} : { rule }) };
+    // Nobody is named whose session was not found good, and in the right lane.
+    const holder = reason.startsWith('missing_') ? { holder: lookup } : {};
+    const named = rule === undefined ? {} : { rule };
+    const expected = { outcome: 'deny', reason, ...named, ...holder };
     expect(check(facts, lookup, policy ?? noFile, now)).toEqual(expected);
   });
 

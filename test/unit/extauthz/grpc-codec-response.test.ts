@@ -1,8 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
 import { credentialChanges, denial, extraHeaders } from '../../../extauthz/src/answer.js';
-import { deny, denyReasons, type Allow, type DenyReason } from '../../../extauthz/src/decision.js';
-import { encodeAllow, encodeDenial } from '../../../extauthz/src/grpc/codec/check-response.js';
+import {
+  deny,
+  denyReasons,
+  type Allow,
+  type Deny,
+  type DenyReason,
+} from '../../../extauthz/src/decision.js';
+import { encodeAllow } from '../../../extauthz/src/grpc/codec/check-response.js';
+import { encodeDenial } from '../../../extauthz/src/grpc/codec/denied-response.js';
 import { identityOf } from '../../../extauthz/src/identity.js';
 import { cookieName, someFacts, someSession } from '../../support/facts.js';
 import { checkMethod, officialRoot, referenceResponse } from '../../support/grpc-reference.js';
@@ -67,11 +74,44 @@ describe('encodeAllow', () => {
 });
 
 describe('encodeDenial', () => {
-  it.each(Object.keys(denyReasons) as DenyReason[])('writes %s as the reference does', (reason) => {
-    const bytes = encodeDenial(denial(reason), reason);
-    expect(read(bytes)).toEqual(
-      reference(referenceResponse(deny(reason), someFacts(), { cookieName })),
-    );
-    expect(encodeDenial(denial(reason), reason)).toBe(bytes);
+  const reasons = Object.keys(denyReasons) as DenyReason[];
+  const encode = (decision: Deny) => encodeDenial(denial(decision.reason, decision.rule), decision);
+  const expected = (decision: Deny) =>
+    reference(referenceResponse(decision, someFacts(), { cookieName }));
+
+  it.each(reasons)('writes %s as the reference does, with and without a rule', (reason) => {
+    for (const decision of [deny(reason), deny(reason, 'rule-1')]) {
+      const bytes = encode(decision);
+      expect(read(bytes)).toEqual(expected(decision));
+      expect(encode(deny(reason, decision.rule))).toBe(bytes);
+    }
+  });
+
+  it(`names the holder as the reference does, and nobody afterwards (seed ${String(proofSeed)})`, () => {
+    const choices = new Choices(proofSeed);
+    for (let count = cases(200, 10_000); count > 0; count -= 1) {
+      const session = someSession({
+        userId: choices.text(choices.rarely(10) ? 400 : 30),
+        kind: choices.one(['browser', 'native', 'service']),
+      });
+      const bare = deny(choices.one(reasons), `rule-${String(choices.below(9))}`);
+      const denied: Deny = { ...bare, holder: { session, identity: identityOf(session) } };
+      expect(read(encode(denied))).toEqual(expected(denied));
+      // Of the same prepared denial: who was denied before must not be in it.
+      expect(read(encode(bare))).toEqual(expected(bare));
+    }
+  });
+
+  it('says of an allow and of a denial the same of one session', () => {
+    const session = someSession();
+    const holder = { session, identity: identityOf(session) };
+    const denied: Deny = { ...deny('missing_role', 'r'), holder };
+    const allowed: Allow = { outcome: 'allow', basis: 'session', ...holder, rule: 'r' };
+    for (let again = 0; again < 2; again += 1) {
+      expect(read(encode(denied))).toEqual(expected(denied));
+      const changes = { cookie: undefined, remove: [] };
+      const { dynamic_metadata } = referenceResponse(allowed, someFacts(), { cookieName });
+      expect(read(encodeAllow(allowed, changes))).toMatchObject({ dynamic_metadata });
+    }
   });
 });

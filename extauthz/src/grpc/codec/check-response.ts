@@ -1,11 +1,8 @@
 import { identityHeaders } from '@sallyport/shared';
-import type { CredentialChanges, Denial } from '../../answer.js';
-import type { Allow, DenyReason } from '../../decision.js';
+import type { CredentialChanges } from '../../answer.js';
+import type { Allow } from '../../decision.js';
 import { bytesField, numberField, putVarint, textField, varintSize } from './fields.js';
 
-/** google.rpc.Code: INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE. */
-const rpcCodes: Readonly<Record<number, number>> = { 302: 16, 400: 3, 401: 16, 403: 7, 503: 14 };
-const permissionDenied = 7;
 /** HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD */
 const overwriteIfExistsOrAdd = 2;
 
@@ -14,7 +11,8 @@ const firstTag = (1 << 3) | 2;
 const secondTag = (2 << 3) | 2;
 const headerTag = secondTag;
 const okTag = (3 << 3) | 2;
-const metadataTag = (4 << 3) | 2;
+/** CheckResponse.dynamic_metadata, a google.protobuf.Struct. */
+export const metadataTag = (4 << 3) | 2;
 /** CheckResponse.status of an allow: present and empty, google.rpc.Code OK. */
 const allowStatus = Buffer.from([0x0a, 0x00]);
 const nothing = Buffer.alloc(0);
@@ -22,18 +20,21 @@ const nothing = Buffer.alloc(0);
 const prefix = 4;
 
 /** HeaderValueOption; without keep_empty_value Envoy drops it and a forged one comes through. */
-function option(number: number, name: string, value: string): Buffer {
+export function option(number: number, name: string, value: string): Buffer {
   const header = bytesField(1, textField(1, name), textField(2, value));
   return bytesField(number, header, numberField(3, overwriteIfExistsOrAdd), numberField(4, 1));
 }
 
 /** One entry of google.protobuf.Struct with a string value. */
-function metadataEntry(key: string, value: string): Buffer {
+export function metadataEntry(key: string, value: string): Buffer {
   return bytesField(1, textField(1, key), bytesField(2, textField(3, value)));
 }
 
+/** Whose request it is: nobody's where there is no session. */
+type Holder = Pick<Allow, 'identity' | 'session'>;
+
 /** What does not change while the session lives, in one array of exact size: see ATTACKS 6. */
-function identityBytes({ identity, session }: Allow): Uint8Array {
+function identityBytes({ identity, session }: Holder): Uint8Array {
   if (identity.encoded !== undefined) return identity.encoded;
   const headers = Buffer.concat(
     identityHeaders.map((name, index) => option(2, name, identity.values[index] ?? '')),
@@ -51,9 +52,15 @@ function identityBytes({ identity, session }: Allow): Uint8Array {
   return encoded;
 }
 
+/** Of the session's prepared bytes those that are entries of the metadata: user id and kind. */
+export function holderEntries(holder: Holder): Uint8Array {
+  const bytes = identityBytes(holder);
+  return bytes.subarray(prefix + headersLength(bytes));
+}
+
 const rules = new Map<string, Buffer>();
 
-function ruleEntry(rule: string): Buffer {
+export function ruleEntry(rule: string): Buffer {
   let bytes = rules.get(rule);
   if (bytes === undefined) {
     // Rules come from files that are reloaded.
@@ -112,7 +119,7 @@ class CookieOption {
 }
 
 /** Bytes of a length-delimited field with a number below 16. */
-function fieldSize(length: number): number {
+export function fieldSize(length: number): number {
   return 1 + varintSize(length) + length;
 }
 
@@ -160,28 +167,4 @@ function headersLength(identity: Uint8Array): number {
     ((identity[2] ?? 0) << 8) |
     (identity[3] ?? 0)
   );
-}
-
-const denials = new WeakMap<Denial, Buffer>();
-
-/**
- * A denial carries its own status, so a 503 reaches the client as one (an error of the call itself
- * would become `status_on_error`). Encoded once per `Denial`, most of which are constants.
- */
-export function encodeDenial(denial: Denial, reason: DenyReason): Buffer {
-  let bytes = denials.get(denial);
-  if (bytes === undefined) {
-    const code = rpcCodes[denial.status] ?? permissionDenied;
-    bytes = Buffer.concat([
-      bytesField(1, numberField(1, code), textField(2, reason)),
-      bytesField(
-        2,
-        bytesField(1, numberField(1, denial.status)),
-        ...denial.headers.map(([name, value]) => option(2, name, value)),
-        textField(3, denial.body),
-      ),
-    ]);
-    denials.set(denial, bytes);
-  }
-  return bytes;
 }
