@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startChangedEnvoy, type ExtAuthzFilter } from '../support/changed-envoy.js';
 import { startEdge, type Edge } from '../support/envoy.js';
 import { checkHttp } from '../support/extauthz.js';
@@ -33,8 +33,8 @@ describe('an Envoy that was not told to forward what a decision reads', () => {
     for (const end of ends.splice(0)) await end();
     await edge.stop();
     await rig.close();
-    rmSync(join(directory, 'edge-http'), { recursive: true, force: true });
   });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   const misconfigured = async (
     name: string,
