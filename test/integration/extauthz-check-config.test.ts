@@ -32,7 +32,7 @@ describe('extauthz --check-config', () => {
   it('says so where everything is good, and starts nothing', () => {
     const { status, stdout } = run({ EXTAUTHZ_TLS_CERT: cert, EXTAUTHZ_TLS_KEY: key });
     expect(status).toBe(0);
-    expect(stdout).toMatch(/The configuration is good\.\n$/);
+    expect(stdout).toMatch(/^The configuration is good\.$/m);
   });
 
   it.each([
@@ -48,5 +48,39 @@ describe('extauthz --check-config', () => {
     const { status, stderr } = run(env);
     expect(status).toBe(1);
     expect(stderr).toContain(named);
+  });
+
+  it('says every mistake of a policy file, each with its line and what to do', () => {
+    const policy = file(
+      'bad.yaml',
+      `version: 2
+defalt: deny
+rules:
+  - id: a
+    path: api
+    allow: public
+  - id: a
+    path: /api
+    allow: everyone
+`,
+    );
+    const { status, stderr, stdout } = run({ EXTAUTHZ_POLICY_FILE: policy });
+    expect(status).toBe(1);
+    expect(stdout).not.toContain('is good');
+    expect(stderr).toBe(`extauthz: The configuration cannot be used:
+  EXTAUTHZ_POLICY_FILE: line 1: version: must be 1.
+  EXTAUTHZ_POLICY_FILE: line 2: defalt: is unknown. Is it a typing mistake?
+  EXTAUTHZ_POLICY_FILE: line 5: rules[0].path: must start with /. Write /api/…
+  EXTAUTHZ_POLICY_FILE: line 7: rules[1].id: "a" is taken by the rule of line 4. Give every rule its own.
+  EXTAUTHZ_POLICY_FILE: line 9: rules[1].allow: must be public, authenticated, or {roles: {any: […]}, permissions: {all: […]}}.
+`);
+  });
+
+  it('finds a good policy file good', () => {
+    const text = 'version: 1\nrules: [{ id: rest, path: /api/**, allow: authenticated }]\n';
+    const { status, stdout, stderr } = run({ EXTAUTHZ_POLICY_FILE: file('good.yaml', text) });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^The configuration is good\.$/m);
   });
 });

@@ -1,4 +1,5 @@
 import type { Proof } from '../figure.js';
+import { killSeen, killSeenFigures } from './failed-over.js';
 import { withReplicas } from './replicas.js';
 import { verdictFigures } from './verdict-figures.js';
 
@@ -10,12 +11,13 @@ export const killReplica: Proof = {
     withReplicas(
       killReplica.name,
       { ...settings, seconds: 4 },
-      async ([victim], traffic, { checks }) => {
+      async ({ replicas, traffic, pace: { checks }, envoy }) => {
         await traffic.reach(checks / 3);
-        await victim?.child.kill();
+        return killSeen(replicas, envoy, () => traffic.reach(checks));
       },
-      (name, verdict) => [
+      (name, verdict, seen) => [
         ...verdictFigures(name, verdict),
+        ...killSeenFigures(name, seen),
         {
           name: `${name}-error-window`,
           value: verdict.trouble === undefined ? 0 : verdict.trouble.last - verdict.trouble.first,

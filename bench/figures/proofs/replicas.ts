@@ -1,4 +1,4 @@
-import { startBenchEnvoy } from '../../src/parts/envoy.js';
+import { startBenchEnvoy, type BenchEnvoy } from '../../src/parts/envoy.js';
 import type { EnvoyMode } from '../../src/parts/envoy-config.js';
 import { echoedUserHeader } from '../../src/parts/envoy-upstream.js';
 import { benchRedis } from '../../src/parts/redis.js';
@@ -18,22 +18,25 @@ export interface Pace {
   readonly perSecond: number;
 }
 
-/** What is done to the replicas while the traffic runs. @returns the notes of it */
-export type Disturbance = (
-  replicas: readonly Service[],
-  traffic: Traffic,
-  pace: Pace,
-) => Promise<void>;
+export interface Stage {
+  readonly replicas: readonly Service[];
+  readonly traffic: Traffic;
+  readonly pace: Pace;
+  readonly envoy: BenchEnvoy;
+}
+
+/** What is done to the replicas while the traffic runs. @returns what was seen of it */
+export type Disturbance<Seen> = (stage: Stage) => Promise<Seen>;
 
 /**
  * Two replicas behind one Envoy, in both modes, with the shipped configuration to which only a second
  * endpoint is added. The short form asks less often: CI's machine also starts a replica meanwhile.
  */
-export async function withReplicas(
+export async function withReplicas<Seen>(
   name: string,
   { seed, short, seconds }: ProofSettings & { seconds: number },
-  disturb: Disturbance,
-  figuresOf: (name: string, verdict: Verdict) => Figure[],
+  disturb: Disturbance<Seen>,
+  figuresOf: (name: string, verdict: Verdict, seen: Seen) => Figure[],
 ): Promise<ProofResult> {
   const pace = short
     ? { checks: 250 * seconds, perSecond: 250 }
@@ -42,7 +45,7 @@ export async function withReplicas(
   const notes: string[] = [];
   for (const mode of ['http', 'grpc'] as const) {
     const full = `${name}-${mode}`;
-    const verdict = await onWorkbench(full, minutes, (bench) =>
+    const { verdict, seen } = await onWorkbench(full, minutes, (bench) =>
       oneRun(
         bench,
         { mode, seed, pace, drainWait: drainWaitMs[short ? 'short' : 'long'] },
@@ -50,16 +53,16 @@ export async function withReplicas(
       ),
     );
     notes.push(verdictNote(full, verdict));
-    figures.push(...figuresOf(full, verdict));
+    figures.push(...figuresOf(full, verdict, seen));
   }
   return { figures, notes };
 }
 
-async function oneRun(
+async function oneRun<Seen>(
   bench: Workbench,
   options: { mode: EnvoyMode; seed: string; pace: Pace; drainWait: number },
-  disturb: Disturbance,
-): Promise<Verdict> {
+  disturb: Disturbance<Seen>,
+): Promise<{ verdict: Verdict; seen: Seen }> {
   const { mode, seed, pace, drainWait } = options;
   const redis = await benchRedis(bench);
   const replicas = await Promise.all(
@@ -82,6 +85,6 @@ async function oneRun(
     checks: pace.checks,
     rate: pace.perSecond,
   });
-  await disturb(replicas, traffic, pace);
-  return traffic.verdict();
+  const seen = await disturb({ replicas, traffic, pace, envoy });
+  return { verdict: await traffic.verdict(), seen };
 }

@@ -13,7 +13,7 @@ export const rollingRestart: Proof = {
     withReplicas(
       rollingRestart.name,
       { ...settings, seconds: 10 },
-      async (replicas, traffic, { checks, perSecond }) => {
+      async ({ replicas, traffic, pace: { checks, perSecond } }) => {
         let reached = checks / 10;
         for (const { child } of replicas) {
           await traffic.reach(Math.min(reached, checks));
