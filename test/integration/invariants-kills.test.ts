@@ -75,6 +75,7 @@ describeOnRedis(
       if (victim.crash.struck() !== undefined) killed += 1;
       await victim.close();
       for (const id of oracle.ids()) await schedule.checkOne(id);
+      await schedule.scan();
       for (const person of people) await schedule.revoke(person);
       // But not the sealed tokens of ended ones, which wait for the provider.
       const records = ['extauthz:session:*', 'gateway:session:*'];
