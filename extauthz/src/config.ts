@@ -34,6 +34,8 @@ export interface Config extends EdgeSettings {
   readonly keyPrefix: string;
   readonly keyForm: SessionKeyForm;
   readonly redis: RedisConfig;
+  /** It is known, and accepted, that our Redis account can do more than read sessions. */
+  readonly mayWriteSessions: boolean;
   /** How long one read of a session may take before the answer is 503, ms. */
   readonly redisDeadline: number;
   /** Checks that may wait for Redis at once; more are shed with 503. */
@@ -66,6 +68,9 @@ const schema = z.object({
     .enum(['hashed', 'raw'], { error: 'must be hashed or raw.' })
     .default('hashed'),
   SESSION_COOKIE_NAME: z.string().default(defaultSessionCookieName),
+  EXTAUTHZ_REDIS_WRITE_RIGHTS: z
+    .enum(['acknowledged'], { error: 'may only be "acknowledged".' })
+    .optional(),
   EXTAUTHZ_REDIS_DEADLINE_MS: whole(150, { min: 10, max: 400, unit: 'milliseconds' }),
   EXTAUTHZ_MAX_CONCURRENT_CHECKS: whole(1024, { min: 1, max: 100_000, unit: 'checks' }),
   EXTAUTHZ_CHECK_DEADLINE_MS: whole(250, { min: 20, max: 10_000, unit: 'milliseconds' }),
@@ -134,6 +139,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       keyPrefix: value.EXTAUTHZ_SESSION_KEY_PREFIX,
       keyForm: value.SESSION_KEY_FORM,
       redis: redis.config,
+      mayWriteSessions: value.EXTAUTHZ_REDIS_WRITE_RIGHTS !== undefined,
       redisDeadline: value.EXTAUTHZ_REDIS_DEADLINE_MS,
       maxConcurrentChecks: value.EXTAUTHZ_MAX_CONCURRENT_CHECKS,
       checkDeadline: value.EXTAUTHZ_CHECK_DEADLINE_MS,

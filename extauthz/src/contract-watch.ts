@@ -11,12 +11,10 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { answerAtStart } from './start-checks.js';
 
 /** How often it is looked at what gateways say, ms. No check waits for it. */
 const interval = 5_000;
-/** How long a start waits for Redis to be able to say it, and how long it waits between two tries, ms. */
-const patience = 2_000;
-const retryInterval = 50;
 
 /** Whether the gateways write sessions as we read them (TRUST §6). */
 export interface ContractWatch extends Unit {
@@ -82,7 +80,7 @@ export function contractWatch(
     name: 'record contract',
     isReady: () => isReady,
     start: async () => {
-      const first = await firstOf(look);
+      const first = await answerAtStart(look);
       if (first?.outcome === 'contradicted') throw new Error(first.text);
       if (first !== undefined) learn(first);
       timer = setInterval(onTime, interval);
@@ -94,19 +92,6 @@ export function contractWatch(
       return Promise.resolve();
     },
   };
-}
-
-/** Undefined where Redis does not answer: this service is there without it, and not ready. */
-async function firstOf(look: () => Promise<Looked>): Promise<Looked | undefined> {
-  const end = performance.now() + patience;
-  while (performance.now() < end) {
-    try {
-      return await look();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, retryInterval));
-    }
-  }
-  return undefined;
 }
 
 function judged(ours: RecordContract, texts: readonly string[]): Looked {

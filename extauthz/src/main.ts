@@ -25,8 +25,9 @@ import { createEvents } from './events.js';
 import { listeners } from './listeners.js';
 import { openPolicy } from './policy-start.js';
 import { redisClock } from './redis-clock.js';
-import { warnOfWriteRights } from './redis-rights.js';
+import { rightsWatch } from './redis-rights.js';
 import { monotonic, sessionReading } from './session-reading.js';
+import { startChecks } from './start-checks.js';
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -80,7 +81,6 @@ function assemble(
     logger.child({ unit: 'redis' }),
     currentRedis,
   );
-  warnOfWriteRights(redis, config.keyPrefix, logger);
   const clock = redisClock(redis, { monotonic, wall: systemClock });
   const sessions = sessionReading({ config, redis, registry, logger, events, currentRedis });
   const inUse = activity({
@@ -92,6 +92,12 @@ function assemble(
   health.add('redis', sessions.isReady);
   const contract = contractWatch(redis, contractOf(config), logger);
   health.add('record contract', contract.isReady);
+  const rights = rightsWatch(
+    redis,
+    { prefix: config.keyPrefix, isAcknowledged: config.mayWriteSessions },
+    logger,
+  );
+  health.add(rights.name, rights.isReady);
   const policy = withPolicy(events.policy);
   const authorize = authorizer({
     reader: sessions.reader,
@@ -103,7 +109,7 @@ function assemble(
   const units: Unit[] = [
     redisLink(redis),
     ...sessions.units,
-    contract,
+    startChecks([contract, rights]),
     clock,
     inUse,
     policy,

@@ -1,31 +1,86 @@
-import { redisErrorReason, type Logger, type RedisConnection } from '@sallyport/shared/runtime';
+import {
+  redisErrorReason,
+  type Logger,
+  type RedisConnection,
+  type Unit,
+} from '@sallyport/shared/runtime';
+import { answerAtStart } from './start-checks.js';
+
+/** How long until an account that may write, or of which nothing is known yet, is asked again, ms. */
+const interval = 1_000;
+/** What Redis answers only to a user who may: it judges the user before all of these. */
+const answersToTheAllowed = new Set(['ERR', 'READONLY', 'NOREPLICAS', 'MISCONF', 'OOM']);
+
+/** Whether our Redis account can do no more than it should. */
+export interface RightsWatch extends Unit {
+  /** Not before that is known. */
+  readonly isReady: () => boolean;
+}
 
 /**
- * Warns once where this service's Redis user may write sessions: it needs to read them only, and whoever
- * took it over could then forge a login (TRUST §6). By a write without effect, HDEL of what is not
- * there: the shipped user may not ask ACL, and one who may write need not be allowed to ask. Cost: an
- * entry in Redis's ACL LOG per start where the user is as it should be.
+ * Refuses a start with a Redis account that may write sessions: this service needs to read them only,
+ * and whoever took it over could then forge a login (TRUST §6). Where Redis was away at the start it is
+ * learnt later: then this replica is not ready until the account is as it should be. Once it is, it is
+ * asked no more: a mistake in an ACL must not be able to take every edge away at once.
  */
-export function warnOfWriteRights(redis: RedisConnection, prefix: string, logger: Logger): void {
-  let isKnown = false;
+export function rightsWatch(
+  redis: RedisConnection,
+  { prefix, isAcknowledged }: { prefix: string; isAcknowledged: boolean },
+  logger: Logger,
+): RightsWatch {
+  let last: boolean | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
   const learn = (mayWrite: boolean): void => {
-    if (mayWrite && !isKnown) {
-      logger.warn(
-        'redis: this service may write sessions and needs only to read them. Give it the user extauthz of shared/redis/README.md',
-      );
+    if (mayWrite && last !== true) {
+      if (isAcknowledged) logger.warn(acknowledged);
+      else logger.error(refusal);
     }
-    isKnown = true;
+    if (last === true && !mayWrite)
+      logger.info('redis: this account may not write sessions any more');
+    last = mayWrite;
   };
   const ask = (): void => {
-    if (isKnown) return;
-    redis.hdel(`${prefix}write-probe`, 'user_id').then(
-      () => learn(true),
-      (error: unknown) => {
-        const reason = redisErrorReason(error);
-        // A replica judges the user before it refuses what only a primary does.
-        if (reason === 'READONLY' || reason === 'NOPERM') learn(reason === 'READONLY');
-      },
-    );
+    if (redis.status !== 'ready' || last === false || (last === true && isAcknowledged)) return;
+    mayWriteSessions(redis, prefix).then(learn, () => undefined);
   };
-  redis.on('ready', ask);
+
+  return {
+    name: 'redis account',
+    isReady: () => last === false || isAcknowledged,
+    start: async () => {
+      const mayWrite = await answerAtStart(() => mayWriteSessions(redis, prefix));
+      if (mayWrite === true && !isAcknowledged) throw new Error(refusal);
+      if (mayWrite !== undefined) learn(mayWrite);
+      timer = setInterval(ask, interval);
+      redis.on('ready', ask);
+    },
+    stop: () => {
+      clearInterval(timer);
+      redis.off('ready', ask);
+      return Promise.resolve();
+    },
+  };
 }
+
+/**
+ * By an HSET with a field that has no value: Redis judges the user first and then, without effect, the
+ * words. Not by ACL DRYRUN, which the shipped user may not ask. HSET, because it is what forges a
+ * session, and what the gateway's own account has: HDEL, say, that one has not.
+ * Cost: an entry in Redis's ACL LOG per start where the account is as it should be.
+ */
+async function mayWriteSessions(redis: RedisConnection, prefix: string): Promise<boolean> {
+  try {
+    await redis.hset(`${prefix}write-probe`, 'user_id', '', 'roles');
+    return true;
+  } catch (error) {
+    const reason = redisErrorReason(error);
+    if (reason === 'NOPERM') return false;
+    if (answersToTheAllowed.has(reason)) return true;
+    throw error;
+  }
+}
+
+const remedy = 'Give it the user extauthz of shared/redis/README.md';
+const refusal = `REDIS_USERNAME: this account may write sessions. extauthz needs only to read them, and whoever took it over could then log in as anybody. ${remedy}, or set EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged where Redis knows no users`;
+const acknowledged = `redis: this service may write sessions (EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged) and needs only to read them. ${remedy}`;

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { people } from '@sallyport/demo/idp/people';
-import { exchange } from '@sallyport/demo/web-client/exchange';
 import type { BrowserContext, Page } from 'playwright-core';
 import {
   fillLoginForm,
@@ -10,6 +9,7 @@ import {
   type ForeignSite,
   type Visitors,
 } from '../support/visitors.js';
+import { tabs } from './tabs.js';
 
 jest.setTimeout(60_000);
 
@@ -139,52 +139,7 @@ describe('logging in in Chromium', () => {
       expect(await context.cookies(origin)).toEqual(before);
     }));
 
-  it('five tabs at once, finished in another order, end in one session', () =>
-    v.withContext(async (context) => {
-      const tabs = await Promise.all(Array.from({ length: 5 }, () => context.newPage()));
-      await Promise.all(tabs.map((tab) => v.openLoginForm(tab)));
-      const pending = (await cookieNames(context)).filter((name) => name.includes('login'));
-      expect(pending).toHaveLength(5);
-      const ids: string[] = [];
-      for (const tab of [3, 0, 4, 1, 2].map((index) => tabs[index])) {
-        if (tab !== undefined) await v.sendLoginForm(tab, grace);
-        const cookies = await context.cookies(origin);
-        ids.push(cookies.find(({ name }) => name === '__Host-session')?.value ?? '');
-      }
-      expect(new Set(ids).size).toBe(5);
-      for (const tab of tabs) {
-        await tab.reload();
-        await v.expectLoggedIn(tab, grace);
-      }
-      expect((await cookieNames(context)).sort()).toEqual(['__Host-session', '__Host-sref']);
-      const sessions = await tabs[0]?.evaluate(async () => {
-        const answer = await fetch('/auth/sessions');
-        return ((await answer.json()) as { sessions: { current: boolean }[] }).sessions;
-      });
-      expect(sessions?.filter(({ current }) => current)).toHaveLength(1);
-      const statuses = ids.map(async (id) => {
-        const headers = [['Cookie', `__Host-session=${id}`]] as const;
-        return (await exchange(`${origin}/user`, { headers })).status;
-      });
-      // Each took the place of the one before it.
-      expect(await Promise.all(statuses)).toEqual([401, 401, 401, 401, 200]);
-    }));
-
-  it('a sixth tab drops the oldest, which then finds the session of the others', () =>
-    v.withContext(async (context) => {
-      const tabs: Page[] = [];
-      for (let tab = 0; tab < 6; tab += 1) {
-        const page = await context.newPage();
-        await v.openLoginForm(page);
-        tabs.push(page);
-      }
-      const pending = (await cookieNames(context)).filter((name) => name.includes('login'));
-      expect(pending).toHaveLength(5);
-      const [oldest, youngest] = [tabs[0], tabs[5]];
-      if (oldest === undefined || youngest === undefined) throw new Error('there are six');
-      await v.sendLoginForm(youngest, ada);
-      await v.sendLoginForm(oldest, ada);
-    }));
+  tabs(() => v);
 
   it('reg-A25: no image, frame, fetch or object of another site begins a login', () =>
     v.withContext(async (context) => {

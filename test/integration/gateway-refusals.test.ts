@@ -251,7 +251,8 @@ function escaped(text: string): string {
 }
 
 describe('node session-gateway/dist/main.js refuses to start with', () => {
-  it.each(refusals)('%s', async (_, env, line) => {
+  // Several at once: each is a process of its own.
+  it.concurrent.each(refusals)('%s', async (_, env, line) => {
     expectRefusal(await run({ ...good, ...env }), line);
   });
 

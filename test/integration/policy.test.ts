@@ -8,6 +8,7 @@ import { encodeSession, newSessionId, sessionHandle, sessionKey } from '@sallypo
 import {
   checkHttp,
   grpcChecker,
+  redisWithoutUsers,
   startExtauthz,
   type CheckAnswer,
   type ExtauthzProcess,
@@ -54,6 +55,7 @@ rules:
       directory,
       env: {
         REDIS_PORT: String(redis.port),
+        ...redisWithoutUsers,
         EXTAUTHZ_POLICY_FILE: file,
         PUBLIC_ORIGIN: publicOrigin,
         EXTAUTHZ_TRUSTED_ORIGINS: `https://other.example.com, ${partner}`,

@@ -25,7 +25,6 @@ export class Victims {
   readonly #stack: GatewayStack;
   readonly #env: Readonly<Record<string, string>>;
   readonly #permissions: TestPermissionService['answer'];
-  readonly #idle = new Set<string>();
   #next: Promise<Victim> | undefined;
   #current: CrashSwitch | undefined;
 
@@ -42,15 +41,6 @@ export class Victims {
     this.#env = env;
     stack.idp.intercept = (request, response) => this.#watchProvider(request, response);
     stack.permissions.answer = (request, response) => this.#watchPermissions(request, response);
-  }
-
-  /** Learns what a gateway does that nobody asks for anything, and never counts it. */
-  async watchIdle(milliseconds: number): Promise<void> {
-    const victim = await this.next();
-    victim.crash.arm(victim.pid);
-    await new Promise((resolve) => setTimeout(resolve, milliseconds));
-    for (const { label } of victim.crash.points()) this.#idle.add(label);
-    await victim.close();
   }
 
   /** A fresh one. The calls that the provider and the permission service see from now on are its. */
@@ -110,7 +100,7 @@ export class Victims {
     const [server] = this.#redis.servers;
     if (server === undefined) throw new Error('no server');
     const directory = await mkdtemp(join(tmpdir(), 'sallyport-victim-'));
-    const crash = await startCrashSwitch(server.port, (label) => this.#idle.has(label));
+    const crash = await startCrashSwitch(server.port);
     const [port, managementPort] = [await freePort(), await freePort()];
     const origin = `http://localhost:${String(port)}`;
     const logFile = join(directory, 'gateway.log');

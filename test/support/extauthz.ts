@@ -47,6 +47,9 @@ export async function startExtauthz(options: {
   return { httpPort, grpcPort, healthPort, child, log };
 }
 
+/** For a Redis with nobody but its default user, who may do everything. */
+export const redisWithoutUsers = { EXTAUTHZ_REDIS_WRITE_RIGHTS: 'acknowledged' } as const;
+
 /** How long a check may take until the test is told that there was no answer, ms. */
 const patience = 10_000;
 

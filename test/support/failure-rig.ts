@@ -17,6 +17,7 @@ import { Redis } from 'ioredis';
 import {
   checkHttp,
   grpcChecker,
+  redisWithoutUsers,
   startExtauthz,
   type CheckAnswer,
   type ExtauthzProcess,
@@ -113,7 +114,11 @@ async function assemble(
   ends.push(() => proxy.close());
   const service = await startExtauthz({
     directory,
-    env: { REDIS_PORT: String(proxy.port), ...options.env?.(proxy.port, redis.port) },
+    env: {
+      REDIS_PORT: String(proxy.port),
+      ...(options.redis?.acl === undefined && redisWithoutUsers),
+      ...options.env?.(proxy.port, redis.port),
+    },
     ready: options.ready !== false,
   });
   ends.push(() => service.child.kill());

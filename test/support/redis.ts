@@ -110,8 +110,9 @@ export function describeOnRedis(
       const open = { '6.2': redis62, '7': redis7, cluster: redisCluster }[kind];
       redis = await open(options);
     });
-    afterAll(() => redis?.close());
     body(() => redis ?? missing());
+    // Last: hooks run as they are written, and a service that is stopped after its Redis waits for it.
+    afterAll(() => redis?.close());
   });
 }
 

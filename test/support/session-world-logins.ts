@@ -1,7 +1,6 @@
 import { newSessionId, parseSessionId, type SessionId } from '@sallyport/shared';
-import { ownersOf } from '../../session-gateway/src/sessions/session-owners.js';
-import type { NewSession } from '../../session-gateway/src/sessions/session-store.js';
 import { BrowserJar, setCookies } from './browser-jar.js';
+import { openExchanged } from './exchanged-session.js';
 import { modelIssuer } from './model-idp.js';
 import { handleOf, people, rolesIn, type Scene } from './session-world-scene.js';
 
@@ -52,44 +51,24 @@ export class Logins {
     oracle.over(held, 'a login replaced it');
   }
 
-  /**
-   * A token becomes a session of its own lane that ends with the token. As the exchange will: in the
-   * order of a login (ATTACKS 9), without a browser, a cookie and a refresh token.
-   * @param seconds how long the token is good for
-   */
+  /** @param seconds how long the token is good for */
   async exchange(person: string, seconds: number, replica: number): Promise<void> {
     const { oracle, parts } = this.#scene;
-    const { store, index, revocations, pushes, sessions, upkeep } = this.#scene.gateway(replica);
+    const gateway = this.#scene.gateway(replica);
     const id = newSessionId();
-    const handle = handleOf(id);
     const expires = this.#scene.now() + seconds;
-    let began: number;
-    try {
-      const seq = await revocations.sequence();
-      // As a login's: once it has its number. A revocation that crossed the question may be older.
-      began = oracle.next();
-      const session: NewSession = {
-        profile: { sub: person, iss: modelIssuer, idp: 'idp' },
-        grants: await this.#grantsOf(person),
-        kind: 'native',
-        sealedTokens: 'none',
-        seq,
-      };
-      const owners = ownersOf(session);
-      const enter = () => index.enter(owners, handle, seq);
-      const lifetimes = { idleSeconds: 1800, absoluteSeconds: seconds };
-      const isIn =
-        (await enter()) && (await store.create(handle, session, lifetimes), await enter());
-      if (!isIn) throw new Error('revoked meanwhile');
-      if (await pushes.anySince(person, seq)) {
-        await sessions.grantOpened(handle, await this.#grantsOf(person));
-      }
-    } catch {
-      // Nobody was given the id.
-      await store.remove(handle).catch(() => undefined);
-      return;
-    }
-    await upkeep.noteInUse(handle).catch(() => undefined);
+    let began = 0;
+    const opening = openExchanged(gateway, id, {
+      ...{ person, issuer: modelIssuer, seconds: () => seconds },
+      grants: () => this.#grantsOf(person),
+      onBegan: () => (began = oracle.next()),
+    });
+    const isOpen = await opening.then(
+      () => true,
+      () => false,
+    );
+    if (!isOpen) return;
+    await gateway.upkeep.noteInUse(handleOf(id)).catch(() => undefined);
     oracle.born(id, person, began, this.#scene.now(), { lane: 'bearer', expires });
     if (this.#scene.failures > 0 || parts.directory.down) oracle.ending(id);
   }

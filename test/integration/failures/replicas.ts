@@ -9,7 +9,7 @@ import { freePorts, type Ports } from '@sallyport/demo/ports';
 import { startRedis } from '@sallyport/demo/redis-process';
 import { newSessionId, type SessionId } from '@sallyport/shared';
 import { Redis } from 'ioredis';
-import { startExtauthz, type ExtauthzProcess } from '../../support/extauthz.js';
+import { redisWithoutUsers, startExtauthz, type ExtauthzProcess } from '../../support/extauthz.js';
 import { keyOf, writeSession } from '../../support/failure-rig.js';
 import { checksPerPhase, startLoad, type Load, type LoadResult } from '../../support/load.js';
 import { until } from '../../support/until.js';
@@ -30,7 +30,11 @@ export function replicasSuite(mode: Mode): void {
       ends.push(() => redis.kill());
       admin = new Redis(redis.port);
       ends.push(() => admin.disconnect());
-      const env = { REDIS_PORT: String(redis.port), EXTAUTHZ_DRAIN_WAIT_MS: '2000' };
+      const env = {
+        REDIS_PORT: String(redis.port),
+        ...redisWithoutUsers,
+        EXTAUTHZ_DRAIN_WAIT_MS: '2000',
+      };
       for (let index = 0; index < 2; index += 1) {
         const replica = await startExtauthz({ directory, env });
         replicas.push(replica);
