@@ -4,8 +4,6 @@ import type { Session } from '@sallyport/shared';
 export interface Identity {
   /** In the order of `identityHeaders`. */
   readonly values: readonly [userId: string, roles: string, permissions: string];
-  /** The gRPC dialect's encoding of `values`, filled in at its first use. */
-  encoded?: Uint8Array;
 }
 
 export function identityOf(

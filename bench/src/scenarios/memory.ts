@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { defaultSessionCookieName } from '@sallyport/shared';
-import { ask } from '../load/asker.js';
+import type { Goal } from '../goals.js';
+import { ask, type Target } from '../load/asker.js';
+import { grpcAsker } from '../load/grpc-asker.js';
 import { httpAsker } from '../load/http-asker.js';
 import { sessionIdAt } from '../load/sessions.js';
 import { collectedMemory, probeOptions } from '../parts/memory-probe-client.js';
@@ -8,6 +10,7 @@ import { benchRedis, sessionReads } from '../parts/redis.js';
 import { startExtauthz, type Service } from '../parts/services.js';
 import type { Scenario } from '../scenario.js';
 import { seedSessions } from '../seeding.js';
+import type { Workbench } from '../workbench.js';
 
 const counts = { full: 100_000, quick: 20_000 };
 /** For 100,000 sessions; fewer may take as much less. */
@@ -21,64 +24,90 @@ const mostAttempts = 20;
 
 export const memory: Scenario = {
   name: 'memory',
-  about: 'Memory of 100,000 cached sessions over the same process idle, after forced collections',
+  about:
+    'Memory of 100,000 cached sessions over the same process idle, after forced collections, for each transport',
   run: async (bench, { seed, quick }) => {
     const sessions = quick ? counts.quick : counts.full;
     const redis = await benchRedis(bench);
     await seedSessions(redis, seed, { from: 0, to: sessions });
-    const probeFile = join(bench.directory, 'memory.json');
-    const service = await startExtauthz(bench, {
-      name: 'extauthz',
-      redisPort: redis.process.port,
-      // Room for all of them, whatever share of its bound the cache keeps for newcomers.
-      cacheEntries: 2 * sessions,
-      ...probeOptions(probeFile),
-    });
-    // Code is compiled and buffers are grown before "idle" is measured.
-    for (let pass = 0; pass < 3; pass += 1) await askForAll(service, seed, 1_000);
-    const idle = await collectedMemory(service.pid(), probeFile);
-    let hits = 0;
-    // A cache that admits on second sight needs two passes; the last one shows what it kept.
-    for (let pass = 0; pass < mostPasses && hits < cachedShare; pass += 1) {
-      const before = await sessionReads(redis.admin);
-      await askForAll(service, seed, sessions);
-      hits = 1 - ((await sessionReads(redis.admin)) - before) / sessions;
-      // Nothing at all after two passes: there is no cache to fill.
-      if (pass > 0 && hits < 0.01) break;
-    }
-    const full = await collectedMemory(service.pid(), probeFile);
-    const heap = (full.heapUsed + full.external - idle.heapUsed - idle.external) / mib;
+    const world = { bench, seed, sessions, redis };
+    const [http, grpc] = [await measured(world, 'http'), await measured(world, 'grpc')];
     return {
       tables: [],
-      notes: [
-        `memory: heap and external ${toMib(idle.heapUsed + idle.external)} MiB idle, ` +
-          `${toMib(full.heapUsed + full.external)} MiB full; RSS ${toMib(idle.rss)} MiB idle, ` +
-          `${toMib(full.rss)} MiB full; served from the cache in the last pass: ${hits.toFixed(3)}`,
-      ],
-      goals: [
-        {
-          name: `memory-${sessions}`,
-          measured: heap,
-          atMost: (mostMib * sessions) / counts.full,
-          unit: 'MiB',
-          ...(hits < cachedShare ? { invalid: `only ${hits.toFixed(3)} were cached` } : {}),
-        },
-      ],
+      notes: [http.note, grpc.note],
+      goals: [http.goal, grpc.goal],
     };
   },
 };
 
+interface World {
+  readonly bench: Workbench;
+  readonly seed: string;
+  readonly sessions: number;
+  readonly redis: Awaited<ReturnType<typeof benchRedis>>;
+}
+
+/** What a transport keeps with a session is its own: each has a process of its own here. */
+async function measured(
+  { bench, seed, sessions, redis }: World,
+  protocol: Target['protocol'],
+): Promise<{ note: string; goal: Goal }> {
+  const name = protocol === 'http' ? 'memory' : 'memory-grpc';
+  const probeFile = join(bench.directory, `${name}.json`);
+  const service = await startExtauthz(bench, {
+    name: `extauthz-${name}`,
+    redisPort: redis.process.port,
+    // Room for all of them, whatever share of its bound the cache keeps for newcomers.
+    cacheEntries: 2 * sessions,
+    ...probeOptions(probeFile),
+  });
+  const askFor = (count: number) => askForAll(service, protocol, seed, count);
+  // Code is compiled and buffers are grown before "idle" is measured.
+  for (let pass = 0; pass < 3; pass += 1) await askFor(1_000);
+  const idle = await collectedMemory(service.pid(), probeFile);
+  let hits = 0;
+  // A cache that admits on second sight needs two passes; the last one shows what it kept.
+  for (let pass = 0; pass < mostPasses && hits < cachedShare; pass += 1) {
+    const before = await sessionReads(redis.admin);
+    await askFor(sessions);
+    hits = 1 - ((await sessionReads(redis.admin)) - before) / sessions;
+    // Nothing at all after two passes: there is no cache to fill.
+    if (pass > 0 && hits < 0.01) break;
+  }
+  const full = await collectedMemory(service.pid(), probeFile);
+  const heap = (full.heapUsed + full.external - idle.heapUsed - idle.external) / mib;
+  return {
+    note:
+      `${name}: heap and external ${toMib(idle.heapUsed + idle.external)} MiB idle, ` +
+      `${toMib(full.heapUsed + full.external)} MiB full; RSS ${toMib(idle.rss)} MiB idle, ` +
+      `${toMib(full.rss)} MiB full; served from the cache in the last pass: ${hits.toFixed(3)}`,
+    goal: {
+      name: `${name}-${sessions}`,
+      measured: heap,
+      atMost: (mostMib * sessions) / counts.full,
+      unit: 'MiB',
+      ...(hits < cachedShare ? { invalid: `only ${hits.toFixed(3)} were cached` } : {}),
+    },
+  };
+}
+
 /** Every session of 0 … count - 1 once, each answer checked. */
-async function askForAll(service: Service, seed: string, count: number): Promise<void> {
+async function askForAll(
+  service: Service,
+  protocol: Target['protocol'],
+  seed: string,
+  count: number,
+): Promise<void> {
   let next = 0;
+  const target: Target = {
+    protocol,
+    port: protocol === 'http' ? service.httpPort : service.grpcPort,
+    cookieName: defaultSessionCookieName,
+    path: '/api/orders',
+    userHeader: 'x-user-id',
+  };
   const worker = async (): Promise<void> => {
-    const asker = httpAsker({
-      protocol: 'http',
-      port: service.httpPort,
-      cookieName: defaultSessionCookieName,
-      path: '/api/orders',
-      userHeader: 'x-user-id',
-    });
+    const asker = protocol === 'http' ? httpAsker(target) : grpcAsker(target, 1);
     while (next < count) {
       const index = next;
       next += 1;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newSessionId } from '@sallyport/shared';
+import { newSessionId, type Session } from '@sallyport/shared';
 import { credentialChanges, denial, extraHeaders } from '../../../extauthz/src/answer.js';
 import {
   deny,
@@ -62,14 +62,34 @@ describe('encodeAllow', () => {
     }
   }, 300_000);
 
-  it('keeps one array of exact size per session, outside of any pool', () => {
-    const session = someSession();
-    const identity = identityOf(session);
-    encodeAllow(
-      { outcome: 'allow', basis: 'session', session, identity, rule: 'r' },
-      { cookie: undefined, remove: [] },
+  const allowOf = (session: Session): Allow => {
+    const identity = Object.freeze(identityOf(session));
+    return { outcome: 'allow', basis: 'session', session, identity, rule: 'r' };
+  };
+  const unchanged = { cookie: undefined, remove: [] };
+  const noCredential = someFacts({ cookie: undefined });
+
+  it('keeps nothing with the session: a cache of many would double', () => {
+    const allow = allowOf(Object.freeze(someSession()));
+    expect(read(encodeAllow(allow, unchanged))).toEqual(
+      reference(referenceResponse(allow, noCredential, { cookieName })),
     );
-    expect(identity.encoded?.byteLength).toBe(identity.encoded?.buffer.byteLength);
+    expect(Object.keys(allow.identity)).toEqual(['values']);
+  });
+
+  it('writes lists that are too long or too many to be kept like any other', () => {
+    const lists = [
+      ...Array.from({ length: 8_300 }, (_, at) => [`role-${String(at)}`]),
+      ['x'.repeat(2_000), 'y'],
+      ['role-0'],
+    ];
+    for (const roles of lists) {
+      const allow = allowOf(someSession({ roles, permissions: [...roles, 'p'] }));
+      const expected = reference(referenceResponse(allow, noCredential, { cookieName }));
+      for (const bytes of [encodeAllow(allow, unchanged), encodeAllow(allow, unchanged)]) {
+        expect(read(bytes)).toEqual(expected);
+      }
+    }
   });
 });
 

@@ -1,14 +1,9 @@
 import type { Denial } from '../../answer.js';
 import type { Deny } from '../../decision.js';
-import {
-  fieldSize,
-  holderEntries,
-  metadataEntry,
-  metadataTag,
-  option,
-  ruleEntry,
-} from './check-response.js';
-import { bytesField, numberField, putVarint, textField } from './fields.js';
+import { holderEntries, metadataTag, ruleEntry } from './check-response.js';
+import { bytesField, fieldSize, numberField, putVarint, textField } from './fields.js';
+import { headerOption } from './header-option.js';
+import { metadataEntry } from './metadata-entry.js';
 
 /** google.rpc.Code: INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE. */
 const rpcCodes: Readonly<Record<number, number>> = { 302: 16, 400: 3, 401: 16, 403: 7, 503: 14 };
@@ -47,7 +42,7 @@ function prepare(denial: Denial, { reason, rule }: Deny): Prepared {
     bytesField(
       2,
       bytesField(1, numberField(1, denial.status)),
-      ...denial.headers.map(([name, value]) => option(2, name, value)),
+      ...denial.headers.map(([name, value]) => headerOption(2, name, value)),
       textField(3, denial.body),
     ),
   ]);

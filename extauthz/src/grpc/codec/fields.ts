@@ -1,7 +1,16 @@
 /** Encoded protobuf fields, for the parts of an answer that are built once. */
 
 const varint = 0;
-const lengthDelimited = 2;
+
+/** The tag of a field below 16 that says its length. */
+export function lengthDelimited(number: number): number {
+  return (number << 3) | 2;
+}
+
+/** Bytes of a length-delimited field with a number below 16. */
+export function fieldSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
 
 export function varintSize(value: number): number {
   let size = 1;
@@ -33,7 +42,7 @@ export function bytesField(number: number, ...parts: readonly Uint8Array[]): Buf
   let length = 0;
   for (const part of parts) length += part.length;
   const bytes = Buffer.allocUnsafe(1 + varintSize(length) + length);
-  bytes[0] = (number << 3) | lengthDelimited;
+  bytes[0] = lengthDelimited(number);
   let at = putVarint(bytes, 1, length);
   for (const part of parts) {
     bytes.set(part, at);
