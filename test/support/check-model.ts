@@ -1,5 +1,5 @@
 import type { SessionKind } from '@sallyport/shared';
-import { credentialStatus, joined, modelCredential } from './check-model-credential.js';
+import { credentialStatus, joined, modelCredential, ownBearers } from './check-model-credential.js';
 import { cookieName } from './facts.js';
 
 /** A session as the store has it. */
@@ -95,7 +95,6 @@ const no = (
 function yes(lines: ModelRequest['lines'], rule: ModelRule, session?: ModelSession): ModelAnswer {
   const before = joined(lines, 'cookie');
   const after = before === undefined ? undefined : withoutOurs(before);
-  const isBearer = /^bearer([ \t]|$)/i.test(joined(lines, 'authorization') ?? '');
   return {
     status: 200,
     rule: rule.id,
@@ -106,7 +105,7 @@ function yes(lines: ModelRequest['lines'], rule: ModelRule, session?: ModelSessi
     cookie: after === before ? undefined : after,
     remove: [
       ...(before !== undefined && after === undefined ? ['cookie'] : []),
-      ...(isBearer ? ['authorization'] : []),
+      ...(ownBearers(lines).length > 0 ? ['authorization'] : []),
     ],
   };
 }

@@ -70,6 +70,14 @@ describe('upstreamChanges', () => {
     expect(changes(facts).remove).toEqual(['cookie', 'authorization']);
   });
 
+  it('reg-1: removes Authorization where a bearer stands in any of its lines, for nobody too', () => {
+    const authorization = `Basic dTpw,Bearer ${id}`;
+    const facts = { cookie: undefined, authorization };
+    expect(changes({ authorization }).remove).toEqual(['authorization']);
+    const nobody = upstreamChanges(allowNobody('public', 'open'), facts, { cookieName });
+    expect(nobody.remove).toEqual(['authorization']);
+  });
+
   it('leaves a Cookie header without ours and another scheme alone', () => {
     const { set, remove } = changes({ cookie: 'a=b', authorization: 'Basic x' });
     expect(remove).toEqual([]);
