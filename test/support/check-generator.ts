@@ -64,6 +64,7 @@ const asked = fc.oneof(
       { method: 'POST', target: '/api/me' },
       { method: 'GET', target: '/api/reports/7' },
       { method: 'GET', target: '/api/admin/users/1' },
+      { method: 'GET', target: '/api/team/1' },
       { method: 'POST', target: '/api/hooks/1' },
       { method: 'OPTIONS', target: '/api/shared/things' },
     ),
