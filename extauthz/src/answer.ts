@@ -1,22 +1,9 @@
-import {
-  gatewayCookiePrefix,
-  identityHeaders,
-  isGatewayCookie,
-  withoutCookies,
-} from '@sallyport/shared';
+import { gatewayCookiePrefix, isGatewayCookie, withoutCookies } from '@sallyport/shared';
 import { isBearer } from './credential.js';
 import type { Allow, Deny } from './decision.js';
 import { denial, type Denial } from './denial.js';
 import { pageFor, type LoginSettings } from './navigation.js';
 import type { RequestFacts } from './request-facts.js';
-
-/** What an allowed request's headers become; the dialects only write it down. */
-export interface UpstreamChanges {
-  /** Set, overwriting. Always all three identity headers. */
-  readonly set: readonly (readonly [name: string, value: string])[];
-  /** Removed. Never a name that `set` has too: Envoy would remove it (TRUST §0, fact 2). */
-  readonly remove: readonly string[];
-}
 
 export { denial, type Denial };
 
@@ -32,7 +19,10 @@ export interface AnswerSettings {
 export interface CredentialChanges {
   /** The Cookie header's new text, where something is left of it. */
   readonly cookie: string | undefined;
-  /** One of few constant lists. */
+  /**
+   * Removed. Never the name of a header that is set too: Envoy would remove it (TRUST §0, fact 2).
+   * One of few constant lists.
+   */
   readonly remove: readonly string[];
 }
 
@@ -67,22 +57,6 @@ export function extraHeaders(
   if (sendEmail) extras.push(['x-user-email', session?.email ?? '']);
   if (sendKind) extras.push(['x-session-kind', session?.kind ?? '']);
   return extras;
-}
-
-/** The identity, and the request without our credentials. */
-export function upstreamChanges(
-  allow: Allow,
-  facts: Pick<RequestFacts, 'cookie' | 'authorization'>,
-  answers: AnswerSettings,
-): UpstreamChanges {
-  const { values } = allow.identity;
-  const { cookie, remove } = credentialChanges(facts, answers.cookieName);
-  const set: (readonly [string, string])[] = [
-    ...identityHeaders.map((name, index) => [name, values[index] ?? ''] as const),
-    ...extraHeaders(allow, answers),
-  ];
-  if (cookie !== undefined) set.push(['cookie', cookie]);
-  return { set, remove };
 }
 
 /** What a client is told of a denial. */

@@ -42,16 +42,22 @@ export function readCredential(
   return { outcome: 'one', id: fromCookie.id, lane: 'cookie' };
 }
 
-/** Whether the Authorization header is ours: another scheme belongs to the upstream. */
+/**
+ * An element of the list that several Authorization lines are joined to (TRUST §3, row 1). Quotes are
+ * not honoured: an open one in the first line would hide the bearer in the second.
+ */
+const bearerElement = /(?:^|,)[ \t]*bearer(?:[ \t,]|$)/i;
+
+/** Whether a bearer is in the Authorization header, in any line: what has none belongs to the upstream. */
 export function isBearer(authorization: string | undefined): boolean {
-  return authorization !== undefined && /^bearer(?:[ \t]|$)/i.test(authorization);
+  return authorization !== undefined && bearerElement.test(authorization);
 }
 
 function readBearer(authorization: string | undefined): Credential {
   if (authorization === undefined || !isBearer(authorization)) return none;
-  // Two Authorization lines arrive joined by a comma (TRUST §3, row 1).
+  // Of two lines, or of two schemes, it cannot be known which the upstream would take.
   if (authorization.includes(',')) return ambiguous;
-  const id = parseSessionId(authorization.slice('bearer'.length).trim());
+  const id = parseSessionId(authorization.trim().slice('bearer'.length).trim());
   return id === undefined ? malformed : { outcome: 'one', id, lane: 'bearer' };
 }
 

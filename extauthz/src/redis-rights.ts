@@ -9,7 +9,14 @@ import { answerAtStart } from './start-checks.js';
 /** How long until an account that may write, or of which nothing is known yet, is asked again, ms. */
 const interval = 1_000;
 /** What Redis answers only to a user who may: it judges the user before all of these. */
-const answersToTheAllowed = new Set(['ERR', 'READONLY', 'NOREPLICAS', 'MISCONF', 'OOM']);
+const answersToTheAllowed = new Set(['READONLY', 'NOREPLICAS', 'MISCONF', 'OOM']);
+
+interface Rights {
+  /** Undefined: the answer does not tell. */
+  readonly mayWrite: boolean | undefined;
+  /** What was answered, where it is none that we expect. */
+  readonly said?: string;
+}
 
 /** Whether our Redis account can do no more than it should. */
 export interface RightsWatch extends Unit {
@@ -29,29 +36,32 @@ export function rightsWatch(
   logger: Logger,
 ): RightsWatch {
   let last: boolean | undefined;
+  let lastSaid: string | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const learn = (mayWrite: boolean): void => {
+  const learn = ({ mayWrite, said }: Rights): void => {
+    if (said !== undefined && said !== lastSaid) logger.warn(unexpected(said, mayWrite));
+    lastSaid = said;
     if (mayWrite && last !== true) {
       if (isAcknowledged) logger.warn(acknowledged);
       else logger.error(refusal);
     }
-    if (last === true && !mayWrite)
+    if (last === true && mayWrite === false)
       logger.info('redis: this account may not write sessions any more');
     last = mayWrite;
   };
   const ask = (): void => {
     if (redis.status !== 'ready' || last === false || (last === true && isAcknowledged)) return;
-    mayWriteSessions(redis, prefix).then(learn, () => undefined);
+    writeRights(redis, prefix).then(learn, () => undefined);
   };
 
   return {
     name: 'redis account',
     isReady: () => last === false || isAcknowledged,
     start: async () => {
-      const mayWrite = await answerAtStart(() => mayWriteSessions(redis, prefix));
-      if (mayWrite === true && !isAcknowledged) throw new Error(refusal);
-      if (mayWrite !== undefined) learn(mayWrite);
+      const rights = await answerAtStart(() => writeRights(redis, prefix));
+      if (rights?.mayWrite === true && !isAcknowledged) throw new Error(refusal);
+      if (rights !== undefined) learn(rights);
       timer = setInterval(ask, interval);
       redis.on('ready', ask);
     },
@@ -69,18 +79,32 @@ export function rightsWatch(
  * session, and what the gateway's own account has: HDEL, say, that one has not.
  * Cost: an entry in Redis's ACL LOG per start where the account is as it should be.
  */
-async function mayWriteSessions(redis: RedisConnection, prefix: string): Promise<boolean> {
+async function writeRights(redis: RedisConnection, prefix: string): Promise<Rights> {
   try {
     await redis.hset(`${prefix}write-probe`, 'user_id', '', 'roles');
-    return true;
+    return { mayWrite: true };
   } catch (error) {
     const reason = redisErrorReason(error);
-    if (reason === 'NOPERM') return false;
-    if (answersToTheAllowed.has(reason)) return true;
+    if (reason === 'NOPERM') return { mayWrite: false };
+    if (answersToTheAllowed.has(reason)) return { mayWrite: true };
+    if (reason === 'ERR') return rightsByText((error as Error).message);
     throw error;
   }
+}
+
+/** ERR is also what a proxy says, and a Redis where HSET has another name: neither judged the user. */
+function rightsByText(said: string): Rights {
+  if (/wrong number of arguments/i.test(said)) return { mayWrite: true };
+  return { mayWrite: /unknown command/i.test(said) ? false : undefined, said };
 }
 
 const remedy = 'Give it the user extauthz of shared/redis/README.md';
 const refusal = `REDIS_USERNAME: this account may write sessions. extauthz needs only to read them, and whoever took it over could then log in as anybody. ${remedy}, or set EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged where Redis knows no users`;
 const acknowledged = `redis: this service may write sessions (EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged) and needs only to read them. ${remedy}`;
+
+function unexpected(said: string, mayWrite: boolean | undefined): string {
+  const answer = `redis: asked by an HSET whether this account may write sessions, it answered ${JSON.stringify(said)}.`;
+  return mayWrite === false
+    ? `${answer} Without HSET it is taken for one that may not; whether another command lets it write is not known`
+    : `${answer} That tells nothing, and without EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged this replica is not ready until it is known. Connect extauthz to Redis itself, or set that`;
+}

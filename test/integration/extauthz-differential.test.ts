@@ -86,7 +86,9 @@ const everyAnswer = [
     (reason) => !['overloaded', 'deadline_passed', 'bad_method'].includes(reason),
   ),
   'page',
-  ...['open', 'reports', 'admin', 'hooks', 'shared', 'me'].map((rule) => `allowed by ${rule}`),
+  ...['open', 'reports', 'admin', 'team', 'hooks', 'shared', 'me'].map(
+    (rule) => `allowed by ${rule}`,
+  ),
 ].sort();
 
 describe('HTTP, gRPC and the plain model', () => {

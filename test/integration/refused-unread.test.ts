@@ -67,6 +67,11 @@ const classes: Readonly<Record<'cookie' | 'bearer', Readonly<Record<string, read
       'comma-joined': [
         { expected: ambiguous, lines: (id) => [bearer(`Bearer ${id},Bearer ${id}`)] },
         { expected: ambiguous, lines: (id) => [bearer(`Bearer ${id}, x`)] },
+        { expected: ambiguous, lines: (id) => [bearer('Basic x'), bearer(`Bearer ${id}`)] },
+        {
+          expected: ambiguous,
+          lines: (id) => [cookie(own(id)), bearer('Basic x'), bearer(`Bearer ${newSessionId()}`)],
+        },
       ],
       'wrong grammar': broken('I'.repeat(43)).map((_, at) => ({
         expected: malformed,

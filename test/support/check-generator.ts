@@ -64,6 +64,7 @@ const asked = fc.oneof(
       { method: 'POST', target: '/api/me' },
       { method: 'GET', target: '/api/reports/7' },
       { method: 'GET', target: '/api/admin/users/1' },
+      { method: 'GET', target: '/api/team/1' },
       { method: 'POST', target: '/api/hooks/1' },
       { method: 'OPTIONS', target: '/api/shared/things' },
     ),
@@ -114,7 +115,7 @@ export function requests(ids: readonly SessionId[]): Arbitrary<ModelRequest> {
       .chain((one) =>
         fc.constantFrom(
           ...[`Bearer ${one}`, `bearer  ${one}`, `Bearer ${one}`, 'Basic x', 'Bearer'],
-          `Bearer ${one},x`,
+          ...[`Bearer ${one},x`, `Basic x, Bearer ${one}`, 'Digest a="b", uri="/bearer"'],
         ),
       )
       .map((text) => text.trim()),
@@ -123,7 +124,7 @@ export function requests(ids: readonly SessionId[]): Arbitrary<ModelRequest> {
     fc.oneof({ weight: 3, arbitrary: cookie.map((one) => [one]) }, fc.constant([])),
     oneIn(25, cookie),
     oneIn(3, authorization),
-    oneIn(40, authorization),
+    oneIn(15, authorization),
     oneIn(10, otherLine),
     browserLines,
   );

@@ -24,11 +24,12 @@ export function modelCredential(lines: Lines): ModelCredential | keyof typeof cr
   }
 
   const cookies = ownCookies(cookie ?? '');
-  const bearer = /^bearer(?:[ \t]+(.*))?$/i.exec(authorization ?? '');
+  const bearers = ownBearers(lines);
   if (cookies.length > 1) return 'ambiguous_credential';
-  if (bearer !== null && (authorization ?? '').includes(',')) return 'ambiguous_credential';
+  // Beside anything else in any Authorization line it is not known which is meant.
+  if (bearers.length > 0 && authorizations(lines).length > 1) return 'ambiguous_credential';
   const inCookie = cookies[0]?.alone === true ? cookies[0].value : undefined;
-  const inBearer = bearer === null ? undefined : (bearer[1] ?? '').trim();
+  const [inBearer] = bearers;
   if (inCookie === undefined && inBearer === undefined) return 'no_credential';
   if (inCookie !== undefined && inBearer !== undefined) {
     // Only the very same good id twice is one credential.
@@ -41,6 +42,22 @@ export function modelCredential(lines: Lines): ModelCredential | keyof typeof cr
 }
 
 const isId = (text: string): text is SessionId => /^[A-Za-z0-9_-]{43}$/.test(text);
+
+/** What stands in all Authorization lines: a line may be a list (RFC 9110 §5.3). */
+function authorizations(lines: Lines): string[] {
+  return lines
+    .filter(([name]) => name.toLowerCase() === 'authorization')
+    .flatMap(([, value]) => value.split(','))
+    .map((element) => element.trim());
+}
+
+/** The token of each Bearer in any Authorization line. */
+export function ownBearers(lines: Lines): string[] {
+  return authorizations(lines).flatMap((element) => {
+    const [scheme = '', ...rest] = element.split(/[ \t]/);
+    return scheme.toLowerCase() === 'bearer' ? [rest.join(' ').trim()] : [];
+  });
+}
 
 /** The text of all lines with this name. */
 export function joined(lines: Lines, wanted: string): string | undefined {

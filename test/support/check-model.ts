@@ -1,5 +1,5 @@
 import type { SessionKind } from '@sallyport/shared';
-import { credentialStatus, joined, modelCredential } from './check-model-credential.js';
+import { credentialStatus, joined, modelCredential, ownBearers } from './check-model-credential.js';
 import { cookieName } from './facts.js';
 
 /** A session as the store has it. */
@@ -23,7 +23,7 @@ export interface ModelRequest {
 /** What may be done at a path, in the words of a person who wrote the rules down. */
 export interface ModelRule {
   readonly id: string;
-  readonly allow: 'public' | 'session' | 'reader' | 'admin';
+  readonly allow: 'public' | 'session' | 'reader' | 'admin' | 'team';
   readonly csrf: boolean;
   readonly preflight: boolean;
 }
@@ -95,7 +95,6 @@ const no = (
 function yes(lines: ModelRequest['lines'], rule: ModelRule, session?: ModelSession): ModelAnswer {
   const before = joined(lines, 'cookie');
   const after = before === undefined ? undefined : withoutOurs(before);
-  const isBearer = /^bearer([ \t]|$)/i.test(joined(lines, 'authorization') ?? '');
   return {
     status: 200,
     rule: rule.id,
@@ -106,7 +105,7 @@ function yes(lines: ModelRequest['lines'], rule: ModelRule, session?: ModelSessi
     cookie: after === before ? undefined : after,
     remove: [
       ...(before !== undefined && after === undefined ? ['cookie'] : []),
-      ...(isBearer ? ['authorization'] : []),
+      ...(ownBearers(lines).length > 0 ? ['authorization'] : []),
     ],
   };
 }
@@ -150,13 +149,25 @@ function verdict(
     case 'live': {
       const { kind, roles, permissions } = stored;
       if (lane !== (kind === 'browser' ? 'cookie' : 'bearer')) return no(401, 'wrong_lane');
-      const reads = permissions.includes('a:read') || permissions.includes('a:read:any');
-      if (rule.allow === 'admin' && !roles.includes('ADMIN'))
-        return no(403, 'missing_role', rule, stored);
-      if (rule.allow === 'reader' && !reads) return no(403, 'missing_permission', rule, stored);
-      return yes(lines, rule, stored);
+      const lack = lackOf(rule, roles, permissions);
+      return lack === undefined ? yes(lines, rule, stored) : no(403, lack, rule, stored);
     }
   }
+}
+
+/** What somebody lacks who is let in nowhere but where the rule's word has them. */
+function lackOf(
+  { allow }: ModelRule,
+  roles: readonly string[],
+  permissions: readonly string[],
+): 'missing_role' | 'missing_permission' | undefined {
+  const reads = permissions.includes('a:read') || permissions.includes('a:read:any');
+  const writes = permissions.includes('b:write');
+  const [admin, user] = [roles.includes('ADMIN'), roles.includes('USER')];
+  if (allow === 'admin' && !(admin && user)) return 'missing_role';
+  if (allow === 'reader' && !(reads || writes)) return 'missing_permission';
+  if (allow === 'team' && !(admin || user)) return 'missing_role';
+  return allow === 'team' && !(reads && writes) ? 'missing_permission' : undefined;
 }
 
 function changes({ method, lines }: ModelRequest): boolean {

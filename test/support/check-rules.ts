@@ -8,14 +8,18 @@ rules:
   - id: reports
     path: /api/reports/*
     methods: [GET]
-    allow: { permissions: { any: [a:read] } }
-  - { id: admin, path: /api/admin/**, allow: { roles: { all: [ADMIN] } } }
+    allow: { permissions: { any: [a:read, b:write] } }
+  - { id: admin, path: /api/admin/**, allow: { roles: { all: [ADMIN, USER] } } }
+  - id: team
+    path: /api/team/*
+    allow: { roles: { any: [ADMIN, USER] }, permissions: { all: [a:read, b:write] } }
   - { id: hooks, path: /api/hooks/*, methods: [POST], allow: authenticated, csrf: off }
   - { id: shared, path: /api/shared/**, allow: authenticated, preflight: allow }
   - { id: me, path: [/api/me, /api/café], allow: authenticated }
 `;
 
-type Place = 'open' | 'report' | 'admin' | 'hook' | 'shared' | 'me' | 'nowhere' | 'ambiguous';
+type Place =
+  'open' | 'report' | 'admin' | 'team' | 'hook' | 'shared' | 'me' | 'nowhere' | 'ambiguous';
 
 /** What each target is, by hand. */
 export const places: Readonly<Record<string, Place>> = {
@@ -32,6 +36,7 @@ export const places: Readonly<Record<string, Place>> = {
   '/api/reports/%C3%A9': 'report',
   '/api/admin': 'admin',
   '/api/admin/users/1': 'admin',
+  '/api/team/1': 'team',
   '/api/hooks/1': 'hook',
   '/api/shared/things': 'shared',
   '/api/me': 'me',
@@ -75,6 +80,8 @@ export const modelRules: ModelRules = (method, target) => {
       return method === 'GET' || method === 'HEAD' ? rule('reports', 'reader') : undefined;
     case 'admin':
       return rule('admin', 'admin');
+    case 'team':
+      return rule('team', 'team');
     case 'hook':
       return method === 'POST' ? rule('hooks', 'session', false) : undefined;
     case 'shared':

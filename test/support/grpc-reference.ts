@@ -2,9 +2,14 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
-import type { Session } from '@sallyport/shared';
+import { identityHeaders, type Session } from '@sallyport/shared';
 import protobuf from 'protobufjs';
-import { denialOf, upstreamChanges, type AnswerSettings } from '../../extauthz/src/answer.js';
+import {
+  credentialChanges,
+  denialOf,
+  extraHeaders,
+  type AnswerSettings,
+} from '../../extauthz/src/answer.js';
 import type { Decision } from '../../extauthz/src/decision.js';
 import {
   noHeaders,
@@ -60,7 +65,12 @@ export function referenceResponse(
       }),
     };
   }
-  const { set, remove } = upstreamChanges(decision, facts, answers);
+  const { cookie, remove } = credentialChanges(facts, answers.cookieName);
+  const set = [
+    ...identityHeaders.map((name, at) => [name, decision.identity.values[at] ?? ''] as const),
+    ...extraHeaders(decision, answers),
+    ...(cookie === undefined ? [] : [['cookie', cookie] as const]),
+  ];
   return {
     status: {},
     ok_response: { headers: set.map(option), headers_to_remove: remove },

@@ -1,79 +1,38 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { newSessionId } from '@sallyport/shared';
-import { denial, upstreamChanges, type AnswerSettings } from '../../../extauthz/src/answer.js';
+import { newSessionId, type Session } from '@sallyport/shared';
+import { credentialChanges, denial, extraHeaders } from '../../../extauthz/src/answer.js';
 import { identityOf } from '../../../extauthz/src/identity.js';
-import { allowNobody, denyReasons, type DenyReason } from '../../../extauthz/src/decision.js';
+import {
+  allowNobody,
+  denyReasons,
+  type Allow,
+  type DenyReason,
+} from '../../../extauthz/src/decision.js';
 import { cookieName, someSession } from '../../support/facts.js';
 
 const id = newSessionId();
-const changes = (
-  facts: { cookie?: string; authorization?: string },
-  parts: Parameters<typeof someSession>[0] = {},
-  settings: Partial<AnswerSettings> = {},
-) =>
-  upstreamChanges(
-    {
-      outcome: 'allow',
-      basis: 'session',
-      session: someSession(parts),
-      identity: identityOf(someSession(parts)),
-      rule: 'default',
-    },
-    { cookie: facts.cookie, authorization: facts.authorization },
-    { cookieName, ...settings },
-  );
+const changes = (cookie?: string, authorization?: string) =>
+  credentialChanges({ cookie, authorization }, cookieName);
 
-describe('upstreamChanges', () => {
-  it('sets all three identity headers, empty where the session has none', () => {
-    expect(changes({}, { roles: [], permissions: [] }).set).toEqual([
-      ['x-user-id', 'u-1'],
-      ['x-roles', ''],
-      ['x-permissions', ''],
-    ]);
-  });
-
-  it('sets all three empty for nobody, and still takes our credentials out', () => {
-    const facts = { cookie: `${cookieName}=${id}`, authorization: `Bearer ${id}` };
-    const nobody = upstreamChanges(allowNobody('public', 'open'), facts, {
-      cookieName,
-      sendEmail: true,
-      sendKind: true,
-    });
-    expect(nobody.set).toEqual([
-      ['x-user-id', ''],
-      ['x-roles', ''],
-      ['x-permissions', ''],
-      ['x-user-email', ''],
-      ['x-session-kind', ''],
-    ]);
-    expect(nobody.remove).toEqual(['cookie', 'authorization']);
-  });
-
-  it('sets the optional headers always where they are on, and never where they are not', () => {
-    const on = { sendEmail: true, sendKind: true };
-    expect(changes({}, { email: 'a@b.example' }, on).set.slice(3)).toEqual([
-      ['x-user-email', 'a@b.example'],
-      ['x-session-kind', 'browser'],
-    ]);
-    expect(changes({}, {}, on).set).toContainEqual(['x-user-email', '']);
-    expect(changes({}, { email: 'a@b.example' }).set).toHaveLength(3);
-  });
-
+describe('credentialChanges', () => {
   it('takes our cookies out and leaves the others byte for byte', () => {
     const cookie = `a=b; ${cookieName}=${id};c="d e" ; __Host-sref=x; __Host-login-1=y`;
-    expect(changes({ cookie }).set).toContainEqual(['cookie', 'a=b;c="d e"']);
+    expect(changes(cookie)).toEqual({ cookie: 'a=b;c="d e"', remove: [] });
   });
 
   it('removes a Cookie header that held only ours, and the bearer', () => {
-    const facts = { cookie: `${cookieName}=${id}`, authorization: `Bearer ${id}` };
-    expect(changes(facts).remove).toEqual(['cookie', 'authorization']);
+    const { cookie, remove } = changes(`${cookieName}=${id}`, `Bearer ${id}`);
+    expect(cookie).toBeUndefined();
+    expect(remove).toEqual(['cookie', 'authorization']);
+  });
+
+  it('reg-1: removes Authorization where a bearer stands in any of its lines', () => {
+    expect(changes(undefined, `Basic dTpw,Bearer ${id}`).remove).toEqual(['authorization']);
   });
 
   it('leaves a Cookie header without ours and another scheme alone', () => {
-    const { set, remove } = changes({ cookie: 'a=b', authorization: 'Basic x' });
-    expect(remove).toEqual([]);
-    expect(set.map(([name]) => name)).not.toContain('cookie');
+    expect(changes('a=b', 'Basic x')).toEqual({ cookie: undefined, remove: [] });
   });
 
   it('never lets our cookie through and never sets what it removes, whatever surrounds it', () => {
@@ -83,8 +42,7 @@ describe('upstreamChanges', () => {
     );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
-        const { set, remove } = changes({ cookie: parts.join(';') });
-        const rest = set.find(([name]) => name === 'cookie')?.[1];
+        const { cookie: rest, remove } = changes(parts.join(';'));
         if (rest !== undefined) {
           expect(remove).not.toContain('cookie');
           expect(new RegExp(`(^|[;,])[ \\t]*${cookieName}[ \\t]*=`).test(rest)).toBe(false);
@@ -92,6 +50,36 @@ describe('upstreamChanges', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe('extraHeaders', () => {
+  const allow = (session: Session): Allow => ({
+    outcome: 'allow',
+    basis: 'session',
+    session,
+    identity: identityOf(session),
+    rule: 'default',
+  });
+  const both = { cookieName, sendEmail: true, sendKind: true };
+
+  it('are set always where they are on, and never where they are not', () => {
+    const [ada, unnamed] = [someSession({ email: 'a@b.example' }), someSession()];
+    expect(extraHeaders(allow(ada), both)).toEqual([
+      ['x-user-email', 'a@b.example'],
+      ['x-session-kind', 'browser'],
+    ]);
+    expect(extraHeaders(allow(unnamed), { cookieName, sendEmail: true })).toEqual([
+      ['x-user-email', ''],
+    ]);
+    expect(extraHeaders(allow(ada), { cookieName })).toEqual([]);
+  });
+
+  it('are empty for nobody, who passes by a public rule', () => {
+    expect(extraHeaders(allowNobody('public', 'open'), both)).toEqual([
+      ['x-user-email', ''],
+      ['x-session-kind', ''],
+    ]);
   });
 });
 

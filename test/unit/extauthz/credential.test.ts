@@ -20,6 +20,17 @@ describe('readCredential', () => {
     ['our cookie again behind a comma', `${name}=${id}; a=1,${name}=${id}`, undefined, 'ambiguous'],
     ['two Cookie lines, joined', `a=two,${name}=${id}; ${name}=${id}`, undefined, 'ambiguous'],
     ['two bearers, joined', undefined, `Bearer ${id},Bearer ${id}`, 'ambiguous'],
+    ['another scheme and a bearer, joined', undefined, `Basic dTpw,Bearer ${id}`, 'ambiguous'],
+    ['an empty line and a bearer, joined', undefined, `,Bearer ${id}`, 'ambiguous'],
+    ['an empty bearer and a bearer, joined', undefined, `Bearer,Bearer ${id}`, 'ambiguous'],
+    ['an open quote before a bearer', undefined, `Digest a="b,\tbEARER\t${id}`, 'ambiguous'],
+    [
+      'a cookie and a bearer behind a scheme',
+      `${name}=${id}`,
+      `Basic x, Bearer ${id}`,
+      'ambiguous',
+    ],
+    ['a bearer behind a blank', undefined, ` Bearer ${id}`, 'one'],
     ['cookie and bearer that differ', `${name}=${id}`, `Bearer ${other}`, 'ambiguous'],
     ['a good cookie and a broken bearer', `${name}=${id}`, 'Bearer x', 'ambiguous'],
     ['a broken cookie and a good bearer', `${name}=x`, `Bearer ${id}`, 'ambiguous'],
@@ -50,8 +61,21 @@ describe('readCredential', () => {
 });
 
 describe('isBearer', () => {
-  it('does not take another scheme that begins alike', () => {
-    expect(isBearer('BearerX abc')).toBe(false);
-    expect(isBearer('Bearer abc')).toBe(true);
+  it.each([
+    'BearerX abc',
+    'Basic YmVhcmVy',
+    'Basic bearer',
+    'Digest username="x", uri="/bearer", bearer="y", opaque="bearer "',
+    'Negotiate x,BearerX abc',
+  ])('leaves %s to the upstream', (authorization) => {
+    expect(isBearer(authorization)).toBe(false);
+    expect(readCredential(undefined, authorization, name).outcome).toBe('none');
   });
+
+  it.each(['Bearer abc', 'bearer', 'Basic x,Bearer abc', 'Basic x , bearer', 'Bearer,Basic x'])(
+    'takes %s for ours',
+    (authorization) => {
+      expect(isBearer(authorization)).toBe(true);
+    },
+  );
 });
