@@ -9,6 +9,7 @@ import { answering } from '@sallyport/demo/readiness';
 /** The connection manager of the shipped configuration, as far as tests change it. */
 export interface AlteredManager {
   max_request_headers_kb?: number;
+  http_filters: { name: string; typed_config: object }[];
   access_log: [{ typed_config: { log_format: { json_format: object } } }];
 }
 interface Bootstrap {
@@ -33,7 +34,7 @@ export async function startAlteredEnvoy(options: {
   /** That of `startEdge`. */
   directory: string;
   mode: Mode;
-  alter: (manager: AlteredManager) => void;
+  alter: (manager: AlteredManager) => unknown;
 }): Promise<AlteredEnvoy> {
   const place = join(options.directory, `edge-${options.mode}`);
   const config = JSON.parse(readFileSync(join(place, 'envoy.json'), 'utf8')) as Bootstrap;
