@@ -52,7 +52,9 @@ export function listeners(options: ListenersOptions): Unit[] {
   const tls =
     config.tls &&
     certificates(config.tls, { interval: config.tlsReload, onLoad: events.certificates });
-  const shared = { answers, admit, certificates: tls };
+  // They stop one after the other, and what stops after them needs its time within the deadline too.
+  const drainGrace = Math.min(2_000, config.drainDeadline / 4);
+  const shared = { answers, admit, certificates: tls, drainGrace };
   return [
     loop,
     ...(tls === undefined ? [] : [tls]),

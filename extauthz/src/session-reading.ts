@@ -84,6 +84,7 @@ export function sessionReading(world: {
     now: monotonic,
     events: cacheMetrics(registry, {
       size: () => cached.size(),
+      bytes: () => cached.bytes(),
       negatives: () => cached.negatives(),
       isTrusted: () => cache.isTrusted(monotonic()),
     }),

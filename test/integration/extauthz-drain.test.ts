@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -15,12 +15,15 @@ import { until } from '../support/until.js';
 describe('extauthz that was told to stop (R24)', () => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-drain-'));
   let service: ExtauthzProcess;
+  let ends: string[] = [];
   const start = async (
     drainWait: string,
     more: Readonly<Record<string, string>> = {},
   ): Promise<void> => {
     const env = { REDIS_PORT: '1', EXTAUTHZ_DRAIN_WAIT_MS: drainWait, ...more };
-    service = await startExtauthz({ directory, env, ready: false });
+    ends = [];
+    const onDeath = ({ how }: { how: string }): void => void ends.push(how);
+    service = await startExtauthz({ directory, env, ready: false, onDeath });
   };
   afterEach(() => service.child.kill());
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -54,25 +57,37 @@ describe('extauthz that was told to stop (R24)', () => {
     expect((await checkHttp(service.httpPort, [])).status).toBe(401);
   });
 
-  it('does not wait for a gRPC connection whose call never ends', async () => {
-    await start('0');
-    const socket = connect({ port: service.grpcPort, host: '127.0.0.1' });
-    let heard = 0;
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => (heard += chunk.length));
-    socket.write(
-      Buffer.concat([
-        ...[preface, frame(frames.settings, 0, 0, Buffer.alloc(0))],
-        frame(frames.headers, flag.endHeaders, 1, callHeaders()),
-        frame(frames.ping, 0, 0, Buffer.alloc(8)),
-      ]),
-    );
-    // Settings, their acknowledgement and the ping's: the call before them is open.
-    await until(() => heard >= 9 + 9 + 17);
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['', {}],
+    [', nor longer than a short deadline allows', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1000' }],
+  ])('does not wait for a gRPC connection whose call never ends%s', async (_, deadline) => {
+    await start('0', deadline);
+    const socket = await heldCall(service.grpcPort);
     terminate();
     await until(() => service.child.pid === undefined);
     expect(service.log()).toContain('"msg":"stopped"');
+    expect(ends).toEqual(['exit code 0']);
     socket.destroy();
+  });
+
+  it('ends at its deadline although somebody holds a port of it, and says what it left', async () => {
+    await start('0', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1000' });
+    const call = await heldCall(service.grpcPort);
+    // Half a request: whoever sends it has a minute for the rest.
+    const scrape = connect({ port: service.healthPort, host: '127.0.0.1' });
+    scrape.on('error', () => undefined);
+    scrape.write('GET /metrics HTTP/1.1\r\nhost: a');
+    await once(scrape, 'connect');
+    // Connections are accepted in their order: with this one that one has been, too.
+    await exchange(`http://127.0.0.1:${String(service.healthPort)}/livez`);
+    terminate();
+    await until(() => service.child.pid === undefined);
+    expect(ends).toEqual(['exit code 1']);
+    expect(service.log()).toMatch(
+      /"left":\["management server",.*"redis"\].*drain deadline passed/,
+    );
+    call.destroy();
+    scrape.destroy();
   });
 
   it('does not wait for a gRPC connection that never ends its TLS handshake', async () => {
@@ -99,3 +114,21 @@ describe('extauthz that was told to stop (R24)', () => {
     silent.destroy();
   });
 });
+
+/** A connection with one call on it that is never finished. */
+async function heldCall(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  let heard = 0;
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => (heard += chunk.length));
+  socket.write(
+    Buffer.concat([
+      ...[preface, frame(frames.settings, 0, 0, Buffer.alloc(0))],
+      frame(frames.headers, flag.endHeaders, 1, callHeaders()),
+      frame(frames.ping, 0, 0, Buffer.alloc(8)),
+    ]),
+  );
+  // Settings, their acknowledgement and the ping's: the call before them is open.
+  await until(() => heard >= 9 + 9 + 17);
+  return socket;
+}

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request as ask, Agent, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { answersOk } from '@sallyport/demo/readiness';
+import { exchange } from '@sallyport/demo/web-client/exchange';
 import { BrowserJar, setCookies } from '../support/browser-jar.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { answerJson, ordinaryGrants } from '../support/permission-service.js';
@@ -111,6 +115,24 @@ describeOnRedis(
       expect((await get()).connection).toBe('close');
       await stop;
       agent.destroy();
+    });
+
+    it('ends at its deadline although a request never ends, and says what it left', async () => {
+      const deadline = { GATEWAY_DRAIN_WAIT_MS: '0', GATEWAY_DRAIN_DEADLINE_MS: '500' };
+      const late = await startReplica(redis(), stack, deadline);
+      // Half a request, which has 10 s for the rest.
+      const socket = connect({ port: Number(new URL(late.origin).port), host: '127.0.0.1' });
+      socket.on('error', () => undefined);
+      socket.write('GET /user HTTP/1.1\r\nhost: a');
+      await once(socket, 'connect');
+      // Connections are accepted in their order: with this one that one has been, too.
+      await exchange(`${late.origin}/auth/session`);
+      process.kill(late.process.pid ?? 0, 'SIGTERM');
+      await until(() => late.process.pid === undefined);
+      const log = readFileSync(late.process.logFile, 'utf8');
+      expect(log).toMatch(/"left":\["gateway server",.*"redis".*\].*drain deadline passed/);
+      socket.destroy();
+      await late.close();
     });
   },
   { appendOnly: true },

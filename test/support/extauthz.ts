@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { request, type Agent } from 'node:http';
 import { credentials, loadPackageDefinition, type Client } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { startChild, type ChildProcess } from '@sallyport/demo/child-process';
+import { startChild, type ChildOptions, type ChildProcess } from '@sallyport/demo/child-process';
 import { freePort } from '@sallyport/demo/free-port';
 import { answersOk } from '@sallyport/demo/readiness';
 import type { CheckResponse } from './grpc-messages.js';
@@ -25,6 +25,7 @@ export async function startExtauthz(options: {
   directory: string;
   env: Readonly<Record<string, string>>;
   ready?: boolean;
+  onDeath?: ChildOptions['onDeath'];
 }): Promise<ExtauthzProcess> {
   const [httpPort, grpcPort, healthPort] = [await freePort(), await freePort(), await freePort()];
   const probe = options.ready === false ? 'livez' : 'readyz';
@@ -42,6 +43,7 @@ export async function startExtauthz(options: {
     logFile: join(options.directory, `extauthz-${String(httpPort)}.log`),
     waitsFor: probe,
     isReady: () => answersOk(`http://127.0.0.1:${String(healthPort)}/${probe}`),
+    ...(options.onDeath && { onDeath: options.onDeath }),
   });
   const log = () => readFileSync(child.logFile, 'utf8');
   return { httpPort, grpcPort, healthPort, child, log };

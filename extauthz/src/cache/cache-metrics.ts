@@ -4,7 +4,12 @@ import type { CacheEvents } from './cached-session-reader.js';
 /** Counted in plain numbers, because a hit is the hot path; handed over at scrape time. */
 export function cacheMetrics(
   registry: Registry,
-  state: { size: () => number; negatives: () => number; isTrusted: () => boolean },
+  state: {
+    size: () => number;
+    bytes: () => number;
+    negatives: () => number;
+    isTrusted: () => boolean;
+  },
 ): CacheEvents {
   const counts = { hit: 0, miss: 0, crossed: 0, flush: 0 };
   const help = {
@@ -35,6 +40,7 @@ export function cacheMetrics(
     });
   };
   gauge('extauthz_cache_sessions', 'Sessions in memory', state.size);
+  gauge('extauthz_cache_bytes', 'What they take at most, estimated', state.bytes);
   gauge('extauthz_cache_negatives', 'Unknown ids in memory', state.negatives);
   gauge('extauthz_cache_trusted', '1 while the cache may answer', () => Number(state.isTrusted()));
   return {

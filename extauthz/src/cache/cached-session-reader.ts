@@ -23,6 +23,8 @@ export interface CachedSessionReader extends SessionReader {
   readonly invalidate: (handle: SessionHandle) => void;
   readonly flush: () => void;
   readonly size: () => number;
+  /** Estimated, from above. */
+  readonly bytes: () => number;
   readonly negatives: () => number;
 }
 
@@ -163,6 +165,7 @@ export function cachedSessionReader(options: {
     },
     flush,
     size: () => cache.size,
+    bytes: () => cache.bytes,
     negatives: () => cache.negatives,
   };
 }

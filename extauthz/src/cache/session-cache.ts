@@ -1,5 +1,6 @@
 import type { SessionHandle } from '@sallyport/shared';
 import type { SessionLookup } from '../check.js';
+import { SessionWeights } from './session-weight.js';
 
 export type FoundSession = Extract<SessionLookup, { outcome: 'found' }>;
 
@@ -16,9 +17,14 @@ interface Slot extends CachedSession {
 /** How long "no such session" may be remembered, ms. A new session's write invalidates it at once. */
 const negativeLifetime = 1_000;
 const maxNegatives = 10_000;
+/**
+ * What the sessions may take on average, bytes: twice what one with a handful of roles and permissions
+ * does. A record may be forty times as large, and 100,000 of those would be the whole heap.
+ */
+const bytesEach = 2_048;
 
 /**
- * What this process knows of sessions, bounded exactly.
+ * What this process knows of sessions, bounded in their number and in the bytes they take.
  *
  * Eviction is SIEVE (Zhang et al., NSDI 2024): a hit only sets a bit, and a hand walks from the
  * oldest entry on, sparing once what was hit since it last came by. Once full, a session is admitted
@@ -28,6 +34,8 @@ const maxNegatives = 10_000;
  */
 export class SessionCache {
   readonly #maxEntries: number;
+  readonly #maxBytes: number;
+  readonly #weights = new SessionWeights();
   #sessions = new Map<SessionHandle, Slot>();
   #hand = this.#sessions.entries();
   #negatives = new Map<SessionHandle, number>();
@@ -36,10 +44,16 @@ export class SessionCache {
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
+    this.#maxBytes = maxEntries * bytesEach;
   }
 
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Estimated, from above. */
+  get bytes(): number {
+    return this.#weights.total;
   }
 
   get negatives(): number {
@@ -54,17 +68,21 @@ export class SessionCache {
       slot.hit = true;
       return slot;
     }
-    this.#sessions.delete(handle);
+    this.#remove(handle, slot);
     return undefined;
   }
 
   set(handle: SessionHandle, { session, identity, deadline }: CachedSession): void {
-    if (this.#sessions.size >= this.#maxEntries) {
-      // One that is there already stays as it is: a change would have taken it out.
-      if (!this.#seenBefore(handle)) return;
-      if (!this.#sessions.has(handle)) this.#evictOne();
+    const old = this.#sessions.get(handle);
+    if (old !== undefined) this.#remove(handle, old);
+    const slot: Slot = { outcome: 'found', session, identity, deadline, hit: false };
+    if (this.#isFullFor(slot)) {
+      // One that does not fit at all must not push the others out.
+      if (this.#weights.alone(slot) > this.#maxBytes || !this.#seenBefore(handle)) return;
+      while (this.#isFullFor(slot)) this.#evictOne();
     }
-    this.#sessions.set(handle, { outcome: 'found', session, identity, deadline, hit: false });
+    this.#sessions.set(handle, slot);
+    this.#weights.add(slot);
   }
 
   setAbsent(handle: SessionHandle, now: number): void {
@@ -73,14 +91,28 @@ export class SessionCache {
   }
 
   delete(handle: SessionHandle): void {
-    this.#sessions.delete(handle);
+    const slot = this.#sessions.get(handle);
+    if (slot !== undefined) this.#remove(handle, slot);
     this.#negatives.delete(handle);
   }
 
   clear(): void {
     this.#sessions = new Map();
     this.#hand = this.#sessions.entries();
+    this.#weights.clear();
     this.#negatives = new Map();
+  }
+
+  #remove(handle: SessionHandle, slot: Slot): void {
+    this.#sessions.delete(handle);
+    this.#weights.remove(slot);
+  }
+
+  #isFullFor(slot: Slot): boolean {
+    return (
+      this.#sessions.size >= this.#maxEntries ||
+      this.#weights.total + this.#weights.added(slot) > this.#maxBytes
+    );
   }
 
   /** The walk ends: a spared entry has lost its bit when the hand comes by again. */
@@ -92,7 +124,7 @@ export class SessionCache {
       } else if (value[1].hit) {
         value[1].hit = false;
       } else {
-        this.#sessions.delete(value[0]);
+        this.#remove(...value);
         return;
       }
     }

@@ -28,6 +28,8 @@ export interface GrpcCheckOptions {
   readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
   readonly limits?: Partial<GrpcLimits>;
+  /** From the stop to the cut of what is still open, ms; 2 s if left out: longer than any check takes. */
+  readonly drainGrace?: number;
 }
 
 export interface GrpcLimits extends ConnectionLimits {
@@ -47,9 +49,6 @@ const defaultLimits: GrpcLimits = {
 const serviceName = 'envoy.service.auth.v3.Authorization';
 /** From a call's headers to its whole message, ms (TRUST T27). */
 const messagePatience = 10_000;
-
-/** Longer than any check takes, ms. */
-const drainGrace = 2_000;
 
 const raw = (bytes: Buffer): Buffer => bytes;
 const checkPath = `/${serviceName}/Check`;
@@ -104,7 +103,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     },
     stop: async () => {
       health.stop();
-      await open.drain(drainGrace);
+      await open.drain(options.drainGrace ?? 2_000);
       calls.stop();
     },
   };

@@ -29,6 +29,8 @@ export interface HttpCheckOptions {
   readonly certificates?: Certificates | undefined;
   /** From then on every answer closes its connection, so that Envoy goes elsewhere before we stop. */
   readonly isDraining: () => boolean;
+  /** From the stop to the cut of what is still open, ms; 2 s if left out: longer than any check takes. */
+  readonly drainGrace?: number;
 }
 
 export const serverOptions: ServerOptions<typeof CheckRequest> = {
@@ -44,8 +46,6 @@ export const serverOptions: ServerOptions<typeof CheckRequest> = {
 };
 /** Node gives each 120 s, and `requestTimeout` only begins after it, ms (TRUST T27). */
 const handshakeTimeout = 10_000;
-/** Longer than any check takes, ms. */
-const drainGrace = 2_000;
 /** Far above what Envoy's workers open; each costs some KiB. */
 const maxConnections = 16_384;
 
@@ -75,7 +75,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
       return (server.address() as AddressInfo | null)?.port ?? options.port;
     },
     start: () => listen(server, options.port),
-    stop: () => drain(server),
+    stop: () => drain(server, options.drainGrace ?? 2_000),
   };
 }
 
@@ -95,8 +95,8 @@ function createServer(
 }
 
 /** Checks under way are answered; connections that stay are cut. */
-async function drain(server: Server): Promise<void> {
-  const cut = setTimeout(() => server.closeAllConnections(), drainGrace);
+async function drain(server: Server, grace: number): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), grace);
   await closeServer(server);
   clearTimeout(cut);
 }

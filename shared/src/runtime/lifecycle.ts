@@ -14,13 +14,16 @@ export interface LifecycleOptions {
   readonly beginDrain: () => void;
   /** How long load balancers are given to notice before the first unit stops, ms. */
   readonly drainWait: number;
-  /** When whatever has not stopped by then is left behind, ms. */
+  /** When the process ends whatever has not stopped by then, ms. */
   readonly deadline: number;
+  /** `process.exit` if left out. */
+  readonly exit?: (code: number) => void;
 }
 
 /**
  * Starts the units in order, waits for SIGTERM or SIGINT, stops them in reverse order.
- * Resolves with the process's exit code; never exits the process itself.
+ * Resolves with the process's exit code. Where the deadline cut that short it ends the process: what
+ * is left behind listens, or has connections and timers, and would keep it alive until SIGKILL.
  */
 export async function runUntilSignal(
   units: readonly Unit[],
@@ -57,9 +60,9 @@ async function stopAll(units: readonly Unit[], options: LifecycleOptions): Promi
     expire = setTimeout(() => resolve('late'), options.deadline);
   });
   try {
-    for (const unit of units) {
+    for (const [at, unit] of units.entries()) {
       if ((await Promise.race([stop(unit, options.logger), late])) === 'late') {
-        options.logger.error({ unit: unit.name }, 'drain deadline passed, leaving the rest behind');
+        leave(units.slice(at), options);
         return false;
       }
     }
@@ -68,6 +71,13 @@ async function stopAll(units: readonly Unit[], options: LifecycleOptions): Promi
   }
   options.logger.info('stopped');
   return true;
+}
+
+/** The loggers write what they have yet to write when the process exits. */
+function leave(units: readonly Unit[], { logger, deadline, exit }: LifecycleOptions): void {
+  const left = units.map(({ name }) => name);
+  logger.error({ left, deadline }, 'drain deadline passed, ending without stopping what is left');
+  (exit ?? process.exit)(1);
 }
 
 async function stop(unit: Unit, logger: Logger): Promise<void> {

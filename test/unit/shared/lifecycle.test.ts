@@ -55,10 +55,29 @@ describe('runUntilSignal', () => {
     expect(lines).toContain('stop redis');
   });
 
-  it('leaves a unit behind that outlasts the deadline', async () => {
-    const { unit, options } = diary();
+  it('ends the process where a unit outlasts the deadline, and says what was left', async () => {
+    const { lines, unit, options } = diary();
+    const written: string[] = [];
+    const told = createLogger(
+      { name: 'test', level: 'error' },
+      { write: (line) => void written.push(line) },
+    );
+    const exits: unknown[] = [];
     const endless = unit('server', { stop: () => new Promise(() => undefined) });
     const units = [unit('redis'), endless, signalled('SIGTERM')];
-    expect(await runUntilSignal(units, { ...options, deadline: 1 })).toBe(1);
+    const exit = (code: number): void => void exits.push(code, ...written);
+    const outcome = runUntilSignal(units, { ...options, logger: told, deadline: 1, exit });
+    expect(await outcome).toBe(1);
+    expect(exits).toEqual([1, expect.stringContaining('"left":["server","redis"],"deadline":1,')]);
+    expect(lines).not.toContain('stop redis');
+  });
+
+  it('ends nothing where everything has stopped', async () => {
+    const { unit, options } = diary();
+    const exit = (): void => {
+      throw new Error('ended');
+    };
+    const units = [unit('redis'), signalled('SIGTERM')];
+    expect(await runUntilSignal(units, { ...options, exit })).toBe(0);
   });
 });
