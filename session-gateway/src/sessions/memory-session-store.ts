@@ -95,7 +95,9 @@ export class MemorySessionStore implements SessionStore {
       });
     }
     this.#sessions.set(handle, next);
-    return { outcome: 'updated', ...outcome };
+    const isUncapped = session.cappedAt !== undefined && next.cappedAt === undefined;
+    const { lastAccessedAt } = session;
+    return { outcome: 'updated', ...outcome, ...(isUncapped && { uncapped: { lastAccessedAt } }) };
   }
 
   slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined> {
@@ -111,10 +113,10 @@ export class MemorySessionStore implements SessionStore {
     return Promise.resolve(expiresAt);
   }
 
-  cap(handle: SessionHandle, second: number): Promise<number | undefined> {
+  cap(handle: SessionHandle, permVersion: number): Promise<number | undefined> {
     const session = this.#alive(handle);
-    if (session === undefined) return Promise.resolve(undefined);
-    const cappedAt = Math.min(Math.floor(second), session.cappedAt ?? Infinity);
+    if (session?.permVersion !== permVersion) return Promise.resolve(session?.expiresAt);
+    const cappedAt = session.permFreshUntil;
     const expiresAt = Math.min(session.expiresAt, cappedAt);
     this.#sessions.set(handle, { ...session, cappedAt, expiresAt });
     return Promise.resolve(this.#alive(handle)?.expiresAt);

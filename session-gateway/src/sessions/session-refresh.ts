@@ -150,8 +150,8 @@ export class SessionRefresh {
       await permissions.renew(handle, correlation);
       return { outcome: 'refreshed' };
     }
-    if (outcome.permissions === 'stored') await permissions.liftCap(handle, session, correlation);
-    const isAsLooked = session.cappedAt === undefined && current !== undefined;
+    await permissions.liftCap(handle, session, outcome, correlation);
+    const isAsLooked = outcome.uncapped === undefined && current !== undefined;
     return { outcome: 'refreshed', ...(isAsLooked ? { session: current } : {}) };
   }
 

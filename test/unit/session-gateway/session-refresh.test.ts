@@ -53,6 +53,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
       closed.push(...[await sessions.close(handle)].filter((one) => one !== undefined));
     },
     revoke: () => index.revoke(userOwner('user-1'), 1_000_000),
+    cap: () => real.cap(handle, 1),
   };
   const before = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     log.push(name);
@@ -149,6 +150,8 @@ interface World {
   readonly logout: () => Promise<void>;
   /** The epoch alone: whoever raised it died before it could end a session. */
   readonly revoke: () => void;
+  /** Another replica asked in vain for the permissions that the session began with. */
+  readonly cap: () => Promise<unknown>;
 }
 
 const none = Promise.resolve(undefined);
@@ -233,6 +236,33 @@ describe('the refresh of a session', () => {
       cappedAt: 1_800_000_900,
       expiresAt: 1_800_000_900,
     });
+  });
+
+  it.each([3, 4, 5, 6])(
+    'caps nothing where other permissions are stored before await %i and before its own failure is',
+    async (when) => {
+      const { run, directory, find } = await world(async (step, { push }) => {
+        if (step === when) await push(['pushed']);
+      });
+      directory.down = true;
+      expect(await run()).toMatchObject({ outcome: 'refreshed' });
+      const session = await find();
+      expect(session).toMatchObject({ permVersion: 2, expiresAt: 1_800_001_800 });
+      expect(session).not.toHaveProperty('cappedAt');
+    },
+  );
+
+  it.each(steps)('lifts the cap of another replica that came before await %i', async (when) => {
+    const { run, find } = await world(async (step, { cap }) => {
+      if (step === when) await cap();
+    });
+    const outcome = await run();
+    expect(outcome).toMatchObject({ outcome: 'refreshed' });
+    const session = await find();
+    // As long as use had brought it, not only as long as the old permissions were good for.
+    expect(session).toMatchObject({ permVersion: 2, expiresAt: 1_800_001_800 });
+    expect(session).not.toHaveProperty('cappedAt');
+    if ('session' in outcome) expect(outcome.session).toMatchObject({ expiresAt: 1_800_001_800 });
   });
 
   it('takes the answer for another user as none', async () => {
