@@ -33,10 +33,12 @@ export class MemorySessionStore implements SessionStore {
   ): Promise<StoredSession> {
     encodeReaderRecord(session);
     if (this.#alive(handle) !== undefined) throw new SessionExistsError();
-    const createdAt = this.#now();
+    const instant = this.#clock();
+    const createdAt = Math.floor(instant / 1000);
     const absoluteExpiresAt = createdAt + lifetimes.absoluteSeconds;
     const stored = newlyStored(structuredClone(session), {
       createdAt,
+      createdMicros: Math.floor(instant - createdAt * 1000) * 1000,
       expiresAt: Math.min(createdAt + lifetimes.idleSeconds, absoluteExpiresAt),
       absoluteExpiresAt,
       permFreshUntil: createdAt + (session.permFreshForSeconds ?? defaultPermFreshSeconds),

@@ -78,10 +78,16 @@ export class RedisSessionStore implements SessionStore {
       ...reader,
     ]);
     if (times === null) throw new SessionExistsError();
-    const [createdAt, expiresAt, absoluteExpiresAt, permFreshUntil] = (times as string[]).map(
-      Number,
-    ) as [number, number, number, number];
-    return newlyStored(session, { createdAt, expiresAt, absoluteExpiresAt, permFreshUntil });
+    const [createdAt, expiresAt, absoluteExpiresAt, permFreshUntil, createdMicros] = (
+      times as string[]
+    ).map(Number) as [number, number, number, number, number];
+    return newlyStored(session, {
+      createdAt,
+      createdMicros,
+      expiresAt,
+      absoluteExpiresAt,
+      permFreshUntil,
+    });
   }
 
   async find(handle: SessionHandle): Promise<StoredSession | undefined> {

@@ -48,6 +48,8 @@ export interface NewSession {
 /** A live session as the gateway knows it. All times epoch seconds by the store's clock. */
 export interface StoredSession extends Omit<NewSession, 'shareEmail' | 'permFreshForSeconds'> {
   readonly createdAt: number;
+  /** Within that second: tells which of two logins came first. Missing in older records. */
+  readonly createdMicros?: number;
   readonly lastAccessedAt: number;
   /** The idle deadline, never later than `absoluteExpiresAt`. */
   readonly expiresAt: number;
