@@ -1,10 +1,12 @@
 -- Writes both records of a session that must not exist yet.
 -- ARGV: idle seconds, absolute seconds, seconds the permissions stay fresh,
 --       how many of the rest belong to the gateway's record, its pairs, the reader's pairs.
--- Returns { created_at, expires_at, absolute_expires_at, perm_fresh_until }, or nil if either exists.
+-- Returns { created_at, expires_at, absolute_expires_at, perm_fresh_until, created_micros }, or nil if
+-- either exists.
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return false end
 
-local now = server_seconds()
+local time = redis.call('TIME')
+local now = tonumber(time[1])
 local absolute = now + tonumber(ARGV[2])
 local expires = math.min(now + tonumber(ARGV[1]), absolute)
 local fresh_until = now + tonumber(ARGV[3])
@@ -12,6 +14,8 @@ local fresh_until = now + tonumber(ARGV[3])
 local gateway = {
   'created_at', digits(now), 'last_accessed_at', digits(now), 'expires_at', digits(expires),
   'absolute_expires_at', digits(absolute), 'perm_fresh_until', digits(fresh_until),
+  -- Two logins of one second have an order too.
+  'created_micros', time[2],
 }
 local reader = { 'created_at', digits(now), 'expires_at', digits(expires) }
 local first_of_reader = 5 + tonumber(ARGV[4])
@@ -36,4 +40,4 @@ for _, command in ipairs(rest) do
     return reply
   end
 end
-return { digits(now), digits(expires), digits(absolute), digits(fresh_until) }
+return { digits(now), digits(expires), digits(absolute), digits(fresh_until), time[2] }

@@ -6,7 +6,7 @@ local fields = {
   'user_id', 'roles', 'permissions', 'kind', 'seq', 'device_hint', 'ip_prefix',
   'token_expires_at', 'tokens_at', 'token_version', 'perm_version', 'perm_fresh_until', 'cap_at',
   'created_at', 'last_accessed_at', 'expires_at', 'absolute_expires_at',
-  'claimed',
+  'claimed', 'created_micros',
 }
 local state = pair_state()
 if state ~= 'alive' then return { state } end

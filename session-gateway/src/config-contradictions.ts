@@ -52,18 +52,32 @@ function ofSecrets(value: Values): string[] {
   };
   const found: string[] = [];
   for (const [list, entries] of Object.entries(lists)) {
-    const values = (entries ?? '').split(',').map((entry) => entry.trim().replace(/^[^:]*:/, ''));
+    const values = secretsIn(entries);
     for (const [name, secret] of Object.entries(single)) {
       if (secret !== undefined && values.some((one) => one.includes(secret))) {
         found.push(`${list}: holds ${name}. Every secret must be its own.`);
       }
     }
   }
+  const tokens = secretsIn(lists.INTERNAL_API_TOKENS);
+  // A key may be written with its padding.
+  const keys = secretsIn(lists.TOKEN_SEAL_KEYS).map((key) => key.replace(/=+$/, ''));
+  if (tokens.some((token) => keys.some((key) => token.includes(key)))) {
+    found.push(
+      'INTERNAL_API_TOKENS: holds a key of TOKEN_SEAL_KEYS. Every secret must be its own.',
+    );
+  }
   const { IDP_CLIENT_SECRET: client, REDIS_PASSWORD: redis } = single;
   if (client !== undefined && client === redis) {
     found.push('REDIS_PASSWORD: is IDP_CLIENT_SECRET. Every secret must be its own.');
   }
   return found;
+}
+
+/** Of a list of name:secret. */
+function secretsIn(list: string | undefined): string[] {
+  const entries = (list ?? '').split(',').map((entry) => entry.trim().replace(/^[^:]*:/, ''));
+  return entries.filter((entry) => entry !== '');
 }
 
 /** What works and is probably not meant. */

@@ -137,6 +137,41 @@ function suite(redis: () => TestRedis): void {
     await fresh.release();
   });
 
+  it('reg-A39: counts no use where nothing was sent after the mark', async () => {
+    const handle = aHandle();
+    for (const isRetry of [false, false, false]) {
+      const holder = held(await one.acquire(handle, 1));
+      expect(holder.isRetry).toBe(isRetry);
+      await holder.markInFlight();
+      holder.unmark();
+      await holder.release();
+    }
+    const first = held(await one.acquire(handle, 1));
+    await first.markInFlight();
+    first.abandon();
+    // The one use that may have been its last stays counted, and is the only one.
+    for (const isRetry of [true, true]) {
+      const holder = held(await eventually(handle, 1));
+      expect(holder.isRetry).toBe(isRetry);
+      await holder.markInFlight();
+      holder.unmark();
+      await holder.release();
+    }
+  });
+
+  it('reg-A39: says that a token is used up only when the retry’s own lease is over', async () => {
+    const handle = aHandle();
+    const first = held(await one.acquire(handle, 1));
+    await first.markInFlight();
+    first.abandon();
+    const retry = held(await eventually(handle, 1));
+    await retry.markInFlight();
+    // Its answer may still come, and it is paid for: renewed, it is held beyond every lease.
+    expect((await one.acquire(handle, 1)).outcome).toBe('busy');
+    retry.abandon();
+    expect(await eventually(handle, 1)).toEqual({ outcome: 'spent' });
+  });
+
   it('rests after a failure, and knows afterwards whether the token may be spent', async () => {
     for (const fate of ['unspent', 'unknown'] as const) {
       const handle = aHandle();

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
 import type { SessionStore } from '../../session-gateway/src/sessions/session-store.js';
 import { aNewSession } from '../support/builders.js';
+import { sessionStoreCap } from './session-store-cap.contract.js';
 import type { StoreUnderTest } from './session-store.contract.js';
 
 export const hour = { idleSeconds: 1800, absoluteSeconds: 3600 };
@@ -176,57 +177,7 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
     });
   });
 
-  describe('cap', () => {
-    const long = { idleSeconds: 1000, absoluteSeconds: 10_000 };
-
-    it('shortens the deadline, and holds it against every slide', async () => {
-      const handle = aHandle();
-      const { createdAt } = await store.create(handle, aNewSession(), long);
-      expect(await store.cap(handle, createdAt + 500)).toBe(createdAt + 500);
-      expect(await store.slide(handle, 2000)).toBe(createdAt + 500);
-      expect(await store.find(handle)).toMatchObject({
-        expiresAt: createdAt + 500,
-        cappedAt: createdAt + 500,
-        tokenVersion: 1,
-        permVersion: 1,
-      });
-    });
-
-    it('holds slides back where the deadline is nearer already', async () => {
-      const handle = aHandle();
-      const { createdAt, expiresAt } = await store.create(handle, aNewSession(), long);
-      expect(await store.cap(handle, createdAt + 1500)).toBe(expiresAt);
-      expect(await store.slide(handle, 5000)).toBe(createdAt + 1500);
-    });
-
-    it('never lengthens', async () => {
-      const handle = aHandle();
-      const { createdAt } = await store.create(handle, aNewSession(), long);
-      await store.cap(handle, createdAt + 500);
-      expect(await store.cap(handle, createdAt + 900)).toBe(createdAt + 500);
-      expect(await store.slide(handle, 5000)).toBe(createdAt + 500);
-    });
-
-    it('is lifted by new permissions, not by new tokens', async () => {
-      const handle = aHandle();
-      const { createdAt } = await store.create(handle, aNewSession(), long);
-      await store.cap(handle, createdAt + 500);
-      await store.update(handle, newTokens(1));
-      expect(await store.slide(handle, 2000)).toBe(createdAt + 500);
-      await store.update(handle, newPermissions(1));
-      expect(await store.find(handle)).not.toHaveProperty('cappedAt');
-      expect(await store.slide(handle, 2000)).toBeGreaterThanOrEqual(createdAt + 2000);
-    });
-
-    it('ends a session whose time has passed, and brings nothing back', async () => {
-      const handle = aHandle();
-      const { createdAt } = await store.create(handle, aNewSession(), long);
-      expect(await store.cap(handle, createdAt)).toBeUndefined();
-      expect(await store.find(handle)).toBeUndefined();
-      expect(await store.cap(handle, createdAt + 500)).toBeUndefined();
-      expect(await store.remove(handle)).toBe(false);
-    });
-  });
+  sessionStoreCap(under);
 
   describe('exists', () => {
     it('says whether anything is there, and nothing of what it is', async () => {
@@ -338,7 +289,7 @@ export function newTokens(expectedVersion: number) {
   };
 }
 
-function newPermissions(expectedVersion: number) {
+export function newPermissions(expectedVersion: number) {
   return {
     permissions: { expectedVersion, roles: ['guest'], permissions: [], freshForSeconds: 5000 },
   };

@@ -51,6 +51,7 @@ export function sessionStoreContract(title: string, open: () => Promise<StoreUnd
       expect(created).toStrictEqual({
         ...aNewSession(),
         createdAt: created.createdAt,
+        createdMicros: expect.any(Number),
         lastAccessedAt: created.createdAt,
         expiresAt: created.createdAt + 1800,
         absoluteExpiresAt: created.createdAt + 3600,

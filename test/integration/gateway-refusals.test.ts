@@ -134,6 +134,16 @@ const refusals: readonly Refusal[] = [
     'INTERNAL_API_TOKENS: holds IDP_CLIENT_SECRET',
   ],
   [
+    'a seal key as a caller’s token',
+    { INTERNAL_API_TOKENS: `ops:${'a'.repeat(32)},admin:${secretKey}` },
+    'INTERNAL_API_TOKENS: holds a key of TOKEN_SEAL_KEYS',
+  ],
+  [
+    'a seal key in a caller’s token',
+    { INTERNAL_API_TOKENS: `admin:t-${secretKey}` },
+    'INTERNAL_API_TOKENS: holds a key of TOKEN_SEAL_KEYS',
+  ],
+  [
     'a short caller’s token',
     { INTERNAL_API_TOKENS: 'admin:short' },
     'INTERNAL_API_TOKENS: entry 1',
@@ -193,6 +203,16 @@ const refusals: readonly Refusal[] = [
     'everybody as a proxy, IPv6',
     { GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8,::/0' },
     'trusts everybody',
+  ],
+  [
+    'everybody as a proxy, in two halves',
+    { GATEWAY_TRUSTED_PROXIES: '0.0.0.0/1, 128.0.0.0/1' },
+    'GATEWAY_TRUSTED_PROXIES: 0.0.0.0/1 holds far more than your proxies',
+  ],
+  [
+    'everybody as a proxy, as IPv4 in IPv6',
+    { GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8,::ffff:0:0/96' },
+    'GATEWAY_TRUSTED_PROXIES: ::ffff:0:0/96 holds far more than your proxies',
   ],
   [
     'a proxy that is no address',

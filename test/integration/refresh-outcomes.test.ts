@@ -131,6 +131,32 @@ describeOnRedis(
         expect(await admin()?.exists(`gateway:refresh-lock:${session.handle}`)).toBe(0);
       });
 
+      it('reg-A39: lives while the retry of its token is under way, and ends cleanly when nothing came of it', async () => {
+        const session = await login();
+        const before = uses();
+        const twice = (owner: string, leaseEnd: number) =>
+          admin()?.set(
+            `gateway:refresh-lock:${session.handle}`,
+            `${owner}|1|2|${leaseEnd}`,
+            'EX',
+            600,
+          );
+        await twice('another-replica', Date.now() + 600_000);
+        await expireTokens(admin(), session);
+        expect((await heartbeat(stack.origin, session)).status).toBe(200);
+        expect((await postRefresh(stack.origin, session)).status).toBe(503);
+        expect(await isAlive(session)).toBe(true);
+
+        await twice('another-replica', 1);
+        for (const ask of [postRefresh, heartbeat]) {
+          const answer = await ask(stack.origin, session);
+          expect(answer.status).toBe(401);
+          expect(body(answer)).toMatchObject({ reason: 'session_ended_at_idp' });
+        }
+        expect(await admin()?.exists(session.key, readerKey(session))).toBe(0);
+        expect(uses() - before).toBe(0);
+      });
+
       it('ends when the new ID token is another person’s', async () => {
         stack.idp.nextSubject = 'auth0|bob';
         await login();

@@ -42,10 +42,15 @@ describeOnRedis(
       it('refreshes at once, and not again for a second press', async () => {
         const session = await login();
         const before = uses();
+        await shorten(admin(), session, 300);
         const first = await postRefresh(stack.origin, session);
         expect(first.status).toBe(200);
         expect(body(first)).toMatchObject({ userId: 'user-7', tokenRefreshed: true });
         expect(body(first)['expiresAt']).toBeGreaterThan(now() + 1700);
+        for (const key of [session.key, readerKey(session)]) {
+          expect(await admin()?.hget(key, 'expires_at')).toBe(String(body(first)['expiresAt']));
+          expect(await admin()?.pttl(key)).toBeGreaterThan(1_700_000);
+        }
         const second = await postRefresh(stack.origin, session);
         expect(body(second)).toMatchObject({ tokenRefreshed: false });
         expect(uses() - before).toBe(1);

@@ -107,7 +107,27 @@ function isTrusted(address: string, trusted: BlockList): boolean {
   return verdict;
 }
 
-/** Peers whose X-Forwarded-For counts; undefined if one is no address or range, or is everybody. */
+/**
+ * No network of one's own is wider: 10.0.0.0/8; and what a registry gives out for IPv6 is a /32, a site's
+ * own a /48, so a /16 is generous, while the /12 of a whole region is out. Two halves are everybody too.
+ */
+const widest = { ipv4: 8, ipv6: 16 };
+const ipv4Mapped = 96;
+
+/** Whether a range of addresses reaches far beyond what can be somebody's own proxies. */
+export function isTooWide(address: string, length: number): boolean {
+  if (!isIPv6(address)) return length < widest.ipv4;
+  if (length < widest.ipv6) return true;
+  // These stand for IPv4 addresses too, and are matched by them.
+  const range = new BlockList();
+  range.addSubnet(address, length, 'ipv6');
+  const mapped = new BlockList();
+  mapped.addSubnet('::ffff:0:0', ipv4Mapped, 'ipv6');
+  const holdsMapped = range.check('::ffff:0:0', 'ipv6') || mapped.check(address, 'ipv6');
+  return holdsMapped && length < ipv4Mapped + widest.ipv4;
+}
+
+/** Peers whose X-Forwarded-For counts; undefined if one is no address or range, or is too wide. */
 export function parseTrustedProxies(text: string): BlockList | undefined {
   const list = new BlockList();
   for (const entry of text.split(',').map((part) => part.trim())) {
@@ -118,6 +138,7 @@ export function parseTrustedProxies(text: string): BlockList | undefined {
     if (isIP(address) === 0 || !Number.isInteger(length) || length < 1 || length > longest) {
       return undefined;
     }
+    if (isTooWide(address, length)) return undefined;
     list.addSubnet(address, length, family);
   }
   return list;

@@ -8,7 +8,7 @@ export const viewFields = [
   ...['user_id', 'roles', 'permissions', 'kind', 'seq', 'device_hint', 'ip_prefix'],
   ...['token_expires_at', 'tokens_at', 'token_version', 'perm_version', 'perm_fresh_until'],
   ...['cap_at', 'created_at', 'last_accessed_at', 'expires_at', 'absolute_expires_at'],
-  'claimed',
+  ...['claimed', 'created_micros'],
 ] as const;
 
 /** What stands in each of {@link viewFields}; nothing where the hash has no such field. */
@@ -87,6 +87,8 @@ function view(values: FieldValues): SessionView {
   if (tokensAt !== undefined) session.tokensAt = tokensAt;
   const cappedAt = takenBack(values, 22);
   if (cappedAt !== undefined) session.cappedAt = cappedAt;
+  const createdMicros = takenBack(values, 28);
+  if (createdMicros !== undefined) session.createdMicros = createdMicros;
   return session;
 }
 

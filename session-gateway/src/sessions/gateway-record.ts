@@ -82,7 +82,10 @@ export function withoutUndefined<T extends object>(fields: T): WithoutUndefined<
 /** What the store keeps of a new session, once it has set the times. */
 export function newlyStored(
   session: NewSession,
-  times: Pick<StoredSession, 'createdAt' | 'expiresAt' | 'absoluteExpiresAt' | 'permFreshUntil'>,
+  times: Pick<
+    StoredSession,
+    'createdAt' | 'createdMicros' | 'expiresAt' | 'absoluteExpiresAt' | 'permFreshUntil'
+  >,
 ): StoredSession {
   const { profile, grants, kind, sealedTokens, seq, ...optional } = session;
   const { tokenExpiresAt, deviceHint, ipPrefix } = optional;

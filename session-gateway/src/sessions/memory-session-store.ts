@@ -33,10 +33,12 @@ export class MemorySessionStore implements SessionStore {
   ): Promise<StoredSession> {
     encodeReaderRecord(session);
     if (this.#alive(handle) !== undefined) throw new SessionExistsError();
-    const createdAt = this.#now();
+    const instant = this.#clock();
+    const createdAt = Math.floor(instant / 1000);
     const absoluteExpiresAt = createdAt + lifetimes.absoluteSeconds;
     const stored = newlyStored(structuredClone(session), {
       createdAt,
+      createdMicros: Math.floor(instant - createdAt * 1000) * 1000,
       expiresAt: Math.min(createdAt + lifetimes.idleSeconds, absoluteExpiresAt),
       absoluteExpiresAt,
       permFreshUntil: createdAt + (session.permFreshForSeconds ?? defaultPermFreshSeconds),
@@ -95,7 +97,9 @@ export class MemorySessionStore implements SessionStore {
       });
     }
     this.#sessions.set(handle, next);
-    return { outcome: 'updated', ...outcome };
+    const isUncapped = session.cappedAt !== undefined && next.cappedAt === undefined;
+    const { lastAccessedAt } = session;
+    return { outcome: 'updated', ...outcome, ...(isUncapped && { uncapped: { lastAccessedAt } }) };
   }
 
   slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined> {
@@ -111,10 +115,10 @@ export class MemorySessionStore implements SessionStore {
     return Promise.resolve(expiresAt);
   }
 
-  cap(handle: SessionHandle, second: number): Promise<number | undefined> {
+  cap(handle: SessionHandle, permVersion: number): Promise<number | undefined> {
     const session = this.#alive(handle);
-    if (session === undefined) return Promise.resolve(undefined);
-    const cappedAt = Math.min(Math.floor(second), session.cappedAt ?? Infinity);
+    if (session?.permVersion !== permVersion) return Promise.resolve(session?.expiresAt);
+    const cappedAt = session.permFreshUntil;
     const expiresAt = Math.min(session.expiresAt, cappedAt);
     this.#sessions.set(handle, { ...session, cappedAt, expiresAt });
     return Promise.resolve(this.#alive(handle)?.expiresAt);

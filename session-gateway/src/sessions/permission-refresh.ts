@@ -3,7 +3,7 @@ import type { Correlation } from '../correlation.js';
 import type { GrantSources } from '../permissions/grant-sources.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
-import type { SessionStore, SessionUpdate, StoredSession } from './session-store.js';
+import type { SessionStore, SessionUpdate, StoredSession, UpdateOutcome } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export interface PermissionRefreshOptions {
@@ -54,7 +54,7 @@ export class PermissionRefresh {
           : 'unavailable',
       );
     }
-    await orUnavailable(store.cap(handle, session.permFreshUntil));
+    await orUnavailable(store.cap(handle, permVersion));
     return undefined;
   }
 
@@ -72,21 +72,26 @@ export class PermissionRefresh {
       const outcome = await orUnavailable(store.update(handle, { permissions }));
       if (outcome.outcome === 'gone') return 'gone';
       if (outcome.permissions !== 'stored') continue;
-      await this.liftCap(handle, session, correlation);
+      await this.liftCap(handle, session, outcome, correlation);
       return 'renewed';
     }
     return 'failed';
   }
 
-  /** New permissions lift a cap; the deadline goes back to where use had brought it. */
+  /**
+   * New permissions lift a cap; the deadline goes back to where use had brought it.
+   * @param stored what the store said: the cap may have come after the caller read the session
+   */
   async liftCap(
     handle: SessionHandle,
-    before: StoredSession,
+    session: StoredSession,
+    stored: UpdateOutcome,
     correlation?: Correlation,
   ): Promise<void> {
-    if (before.cappedAt === undefined) return;
+    if (stored.outcome === 'gone' || stored.uncapped === undefined) return;
+    const { lastAccessedAt } = stored.uncapped;
     const { store, sessions, idleSeconds } = this.#options;
-    const slide = () => store.slide(handle, idleSeconds, before.lastAccessedAt);
-    await sessions.prolong(handle, before, slide, correlation);
+    const slide = () => store.slide(handle, idleSeconds, lastAccessedAt);
+    await sessions.prolong(handle, session, slide, correlation);
   }
 }

@@ -78,10 +78,16 @@ export class RedisSessionStore implements SessionStore {
       ...reader,
     ]);
     if (times === null) throw new SessionExistsError();
-    const [createdAt, expiresAt, absoluteExpiresAt, permFreshUntil] = (times as string[]).map(
-      Number,
-    ) as [number, number, number, number];
-    return newlyStored(session, { createdAt, expiresAt, absoluteExpiresAt, permFreshUntil });
+    const [createdAt, expiresAt, absoluteExpiresAt, permFreshUntil, createdMicros] = (
+      times as string[]
+    ).map(Number) as [number, number, number, number, number];
+    return newlyStored(session, {
+      createdAt,
+      createdMicros,
+      expiresAt,
+      absoluteExpiresAt,
+      permFreshUntil,
+    });
   }
 
   async find(handle: SessionHandle): Promise<StoredSession | undefined> {
@@ -123,9 +129,11 @@ export class RedisSessionStore implements SessionStore {
       permissions?.permissions.join(',') ?? '',
       permissions?.freshForSeconds ?? '',
       tokens?.claimed === undefined ? '' : encodeClaimedGrants(tokens.claimed),
-    ])) as ['gone'] | ['updated', PartOutcome, PartOutcome];
+    ])) as ['gone'] | ['updated', PartOutcome, PartOutcome, string?];
     if (answer[0] === 'gone') return { outcome: 'gone' };
-    return { outcome: 'updated', tokens: answer[1], permissions: answer[2] };
+    const [, ofTokens, ofPermissions, inUse] = answer;
+    const uncapped = inUse === undefined ? {} : { uncapped: { lastAccessedAt: Number(inUse) } };
+    return { outcome: 'updated', tokens: ofTokens, permissions: ofPermissions, ...uncapped };
   }
 
   async slide(
@@ -140,9 +148,8 @@ export class RedisSessionStore implements SessionStore {
     return deadline === null ? undefined : Number(deadline);
   }
 
-  async cap(handle: SessionHandle, second: number): Promise<number | undefined> {
-    const args = [Math.floor(second)];
-    const deadline = await script.cap.run(this.#redis, this.#keys(handle), args);
+  async cap(handle: SessionHandle, permVersion: number): Promise<number | undefined> {
+    const deadline = await script.cap.run(this.#redis, this.#keys(handle), [permVersion]);
     return deadline === null ? undefined : Number(deadline);
   }
 

@@ -22,6 +22,8 @@ export interface HeldLock {
    * @returns false if the lock was lost meanwhile: then the token must not be sent.
    */
   markInFlight(): Promise<boolean>;
+  /** The token was not sent after the mark: this was no use of it. To be followed by a release. */
+  unmark(): void;
   /** The token's fate is known and stored: its uses count no more. To be followed by a release. */
   settle(): void;
   /** Lets go; uses of unknown fate stay counted. Safe to repeat, and after any other end. */
@@ -102,6 +104,7 @@ export class RefreshLock {
         marked = await advance(owner, 1);
         return marked;
       },
+      unmark: () => void (marked = false),
       settle: () => void (settled = true),
       release: async () => {
         // A mark that nobody answered was followed by no use.

@@ -132,12 +132,13 @@ export class SessionLifecycle {
     const permissions = { expectedVersion: 'any' as const, ...grants, freshForSeconds };
     let changed = 0;
     for (const { handle, session } of await this.allOf(owner)) {
-      const { outcome } = await orUnavailable(store.update(handle, { permissions }));
-      if (outcome !== 'updated') continue;
+      const stored = await orUnavailable(store.update(handle, { permissions }));
+      if (stored.outcome !== 'updated') continue;
       changed += 1;
-      if (session.cappedAt === undefined) continue;
+      if (stored.uncapped === undefined) continue;
+      const { lastAccessedAt } = stored.uncapped;
       // The cap is lifted by them: the deadline goes back to where use had brought it.
-      const slide = () => store.slide(handle, lifetimes.idleSeconds, session.lastAccessedAt);
+      const slide = () => store.slide(handle, lifetimes.idleSeconds, lastAccessedAt);
       await this.prolong(handle, session, slide, correlation);
     }
     return changed;

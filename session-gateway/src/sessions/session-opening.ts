@@ -9,7 +9,7 @@ import {
 import type { Correlation } from '../correlation.js';
 import type { CompletedLogin } from '../oidc/completed-login.js';
 import type { TokenCipher } from '../oidc/token-cipher.js';
-import { sessionsOf } from './live-sessions.js';
+import { sessionsOf, type LiveSession } from './live-sessions.js';
 import { LoginRevokedError } from './login-revoked-error.js';
 import type { SessionEnding } from './session-ending.js';
 import type { SessionIndex } from './session-index.js';
@@ -146,12 +146,21 @@ export class SessionOpening {
     const { index, store, limit } = this.#options;
     const [user] = ownersOf(session);
     if (user === undefined) return;
-    const others = (await orUnavailable(sessionsOf(user, index, store)))
-      .filter((one) => one.session.kind === session.kind && one.handle !== newest)
-      .sort((one, other) => one.session.createdAt - other.session.createdAt);
-    for (const one of others.slice(0, Math.max(0, others.length + 1 - limit))) {
+    const all = (await orUnavailable(sessionsOf(user, index, store)))
+      .filter((one) => one.session.kind === session.kind)
+      .sort(byBirth);
+    // Only those before it: of two logins at the same time each would end the other.
+    const earlier = all.findIndex(({ handle }) => handle === newest);
+    for (const one of all.slice(0, Math.max(0, earlier + 1 - limit))) {
       await this.#ending.end(one.handle, { how: 'session_limit', correlation });
       await orUnavailable(index.leave(ownersOf(one.session), [one.handle]));
     }
   }
+}
+
+/** The same order for everybody who looks. */
+function byBirth(one: LiveSession, other: LiveSession): number {
+  const [a, b] = [one.session, other.session];
+  const apart = a.createdAt - b.createdAt || (a.createdMicros ?? 0) - (b.createdMicros ?? 0);
+  return apart || (one.handle < other.handle ? -1 : 1);
 }

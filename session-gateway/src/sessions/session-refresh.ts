@@ -58,6 +58,9 @@ export class SessionRefresh {
   ): Promise<RefreshOutcome> {
     const attempt = await orUnavailable(this.#options.lock.acquire(handle, seen.tokenVersion));
     if (attempt.outcome === 'busy') return this.#resultOfOther(handle, seen);
+    if (attempt.outcome === 'spent') {
+      return this.#over(handle, seen, 'session_ended_at_idp', correlation);
+    }
     if (attempt.outcome !== 'held') return { outcome: 'kept', reason: attempt.outcome };
     const { lock } = attempt;
     try {
@@ -97,10 +100,13 @@ export class SessionRefresh {
     // Before the token is spent: what it brings must be stored at once, not wait for this.
     const grants = await permissions.fetch(handle, session, correlation);
     // In one journey: a mark on a session that is over marks nothing any more.
-    const [standing, marked] = await Promise.all([
+    const [isStanding, mark] = await Promise.allSettled([
       sessions.stands(session),
       orUnavailable(lock.markInFlight()),
     ]);
+    // Nothing was sent: two such failures of Redis must not use a token up.
+    if (isStanding.status === 'rejected') lock.unmark();
+    const [standing, marked] = [valueOf(isStanding), valueOf(mark)];
     if (!standing) {
       lock.settle();
       await sessions.drop(handle, correlation);
@@ -150,8 +156,8 @@ export class SessionRefresh {
       await permissions.renew(handle, correlation);
       return { outcome: 'refreshed' };
     }
-    if (outcome.permissions === 'stored') await permissions.liftCap(handle, session, correlation);
-    const isAsLooked = session.cappedAt === undefined && current !== undefined;
+    await permissions.liftCap(handle, session, outcome, correlation);
+    const isAsLooked = outcome.uncapped === undefined && current !== undefined;
     return { outcome: 'refreshed', ...(isAsLooked ? { session: current } : {}) };
   }
 
@@ -162,19 +168,33 @@ export class SessionRefresh {
     error: unknown,
     correlation: Correlation | undefined,
   ): Promise<RefreshOutcome> {
-    const { store, sessions, ended } = this.#options;
     const verdict = refreshVerdict(asIdentityProviderError(error));
     if (verdict.verdict === 'kept') {
       await lock.rest(verdict.fate).catch(() => undefined);
       return { outcome: 'kept', reason: verdict.reason };
     }
     lock.settle();
+    const reason =
+      verdict.reason === 'invalid_grant' ? 'session_ended_at_idp' : 'session_subject_changed';
+    return this.#over(handle, session, reason, correlation);
+  }
+
+  /**
+   * The provider has said so, or the token was sent twice, both leases are over and nobody knows what
+   * became of it: it is not sent again, and the session would wait for tokens to its end (ATTACKS 39,
+   * TRUST R22). Whoever was only paused finds the session gone and has what it got revoked.
+   */
+  async #over(
+    handle: SessionHandle,
+    seen: StoredSession,
+    reason: EndReason,
+    correlation: Correlation | undefined,
+  ): Promise<RefreshOutcome> {
+    const { store, sessions, ended } = this.#options;
     // The token may be refused because the one retry of it has brought new ones meanwhile.
     const current = await orUnavailable(store.find(handle));
     if (current === undefined) return { outcome: 'gone' };
-    if (current.tokenVersion !== session.tokenVersion) return { outcome: 'refreshed' };
-    const reason =
-      verdict.reason === 'invalid_grant' ? 'session_ended_at_idp' : 'session_subject_changed';
+    if (current.tokenVersion !== seen.tokenVersion) return { outcome: 'refreshed' };
     // First the reason: who finds the session gone looks for it. It may be lost, the removal not.
     await ended.remember(handle, reason).catch(() => undefined);
     await sessions.drop(handle, correlation);
@@ -216,4 +236,9 @@ export class SessionRefresh {
     }
     return { outcome: 'kept', reason: 'busy' };
   }
+}
+
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }

@@ -48,6 +48,8 @@ export interface NewSession {
 /** A live session as the gateway knows it. All times epoch seconds by the store's clock. */
 export interface StoredSession extends Omit<NewSession, 'shareEmail' | 'permFreshForSeconds'> {
   readonly createdAt: number;
+  /** Within that second: tells which of two logins came first. Missing in older records. */
+  readonly createdMicros?: number;
   readonly lastAccessedAt: number;
   /** The idle deadline, never later than `absoluteExpiresAt`. */
   readonly expiresAt: number;
@@ -104,6 +106,8 @@ export type UpdateOutcome =
       /** `conflict`: somebody was faster, nothing of this part was written. `untouched`: not asked for. */
       readonly tokens: 'stored' | 'conflict' | 'untouched';
       readonly permissions: 'stored' | 'conflict' | 'untouched';
+      /** The new permissions have lifted a cap, and the session was last in use then; epoch seconds. */
+      readonly uncapped?: { readonly lastAccessedAt: number };
     };
 
 /** There is a session of this id already: the id was not fresh, and nothing was written. */
@@ -152,12 +156,12 @@ export interface SessionStore {
    */
   slide(handle: SessionHandle, idleSeconds: number, usedAt?: number): Promise<number | undefined>;
   /**
-   * Lets the session live until then at the latest, whatever slides it, until new permissions are
-   * stored; never lengthens. A second that has passed ends the session.
-   * @param second epoch seconds
+   * Lets the session live as long as its permissions are fresh at the most, whatever slides it, until
+   * new ones are stored; never lengthens. If they are not fresh any more the session ends.
+   * @param permVersion of the permissions that were asked for in vain; with any others it does nothing
    * @returns the deadline in force, or undefined if the session is gone.
    */
-  cap(handle: SessionHandle, second: number): Promise<number | undefined>;
+  cap(handle: SessionHandle, permVersion: number): Promise<number | undefined>;
   /**
    * Puts the same tokens, sealed anew, in place of the old text; no version moves.
    * `changed`: there are other tokens by now, nothing was written.

@@ -154,10 +154,10 @@ export class SessionUpkeep {
     }
     const reason = outcome.outcome === 'kept' ? outcome.reason : undefined;
     // Tokens that cannot be renewed any more would be due for ever.
-    const tokensAreOver = outcome.outcome === 'no_refresh_token' || reason === 'spent';
-    const next = tokensAreOver
-      ? permissionsDueAt(handle, session, timing)
-      : this.#nextAt(handle, session);
+    const next =
+      outcome.outcome === 'no_refresh_token'
+        ? permissionsDueAt(handle, session, timing)
+        : this.#nextAt(handle, session);
     const now = this.#now();
     const retryAt = now + (timing.retryAfter / 1000) * (1 + Math.random());
     // Whoever failed has made the plan; requests that come meanwhile must not push it away.

@@ -159,6 +159,11 @@ describe('loadConfig', () => {
     ['SESSION_LIMIT_PER_USER', '-1', /0 to 1000/],
     ['INTERNAL_API_TOKENS', 'admin:short', /entry 1 is not name:token/],
     ['INTERNAL_API_TOKENS', `admin:${good['IDP_CLIENT_SECRET'] ?? ''}`, /holds IDP_CLIENT_SECRET/],
+    [
+      'INTERNAL_API_TOKENS',
+      `admin:${sealKey.replace(/^.*:/, '')}`,
+      /holds a key of TOKEN_SEAL_KEYS/,
+    ],
     ['REDIS_REVOCATION_ACKS', 'some', /number of replicas/],
     ['GATEWAY_TRUSTED_PROXIES', 'envoy', /addresses or ranges/],
     ['GATEWAY_TRUSTED_PROXIES', '0.0.0.0/0', /trusts everybody/],

@@ -70,7 +70,24 @@ describe('clientAddress', () => {
     '10.0.0.0/x',
     '::1/129',
     '10.0.0.1,',
+    // Both halves of everybody, and what is nearly that.
+    '0.0.0.0/1,128.0.0.0/1',
+    '10.0.0.0/7',
+    '::/1,8000::/1',
+    '2000::/3',
+    'fd00::/8',
+    // IPv4, written as IPv6.
+    '::ffff:0:0/96',
+    '::/64',
+    '::ffff:10.0.0.0/103',
   ])('reg-21: trusts no list such as "%s"', (text) => {
     expect(parseTrustedProxies(text)).toBeUndefined();
   });
+
+  it.each(['10.0.0.0/8', 'fd12::/16', '::1', '::/127', '::ffff:10.0.0.0/104'])(
+    'trusts the network %s, which may be somebody’s own',
+    (text) => {
+      expect(parseTrustedProxies(text)).toBeDefined();
+    },
+  );
 });

@@ -6,7 +6,10 @@ import { TokenCipher } from '../../../session-gateway/src/oidc/token-cipher.js';
 import { Sealer } from '../../../session-gateway/src/sealing/sealer.js';
 import { MemorySessionIndex } from '../../../session-gateway/src/sessions/memory-session-index.js';
 import { MemorySessionStore } from '../../../session-gateway/src/sessions/memory-session-store.js';
-import { SessionLifecycle } from '../../../session-gateway/src/sessions/session-lifecycle.js';
+import {
+  SessionLifecycle,
+  type OpenedSession,
+} from '../../../session-gateway/src/sessions/session-lifecycle.js';
 import { ownersOf } from '../../../session-gateway/src/sessions/session-owners.js';
 import { aNewSession } from '../../support/builders.js';
 
@@ -15,8 +18,9 @@ const login = { profile, tokens: { accessToken: 'a', idToken: 'i' } };
 const lifetimes = { idleSeconds: 1800, absoluteSeconds: 43_200 };
 
 function aWorld(limit: number) {
+  let tick = 1000;
   let now = 1_800_000_000_000;
-  const store = new MemorySessionStore(() => (now += 1000));
+  const store = new MemorySessionStore(() => (now += tick));
   const index = new MemorySessionIndex();
   const cipher = new TokenCipher(new Sealer([{ kid: 'k1', key: new Uint8Array(randomBytes(32)) }]));
   const sessions = new SessionLifecycle({
@@ -28,7 +32,11 @@ function aWorld(limit: number) {
     limit,
   });
   const open = () => sessions.open(login, grants, 5, []);
-  return { store, index, sessions, open };
+  const pass = (milliseconds: number): void => {
+    now += 1000;
+    tick = milliseconds;
+  };
+  return { store, index, sessions, open, pass };
 }
 
 describe('SessionLifecycle', () => {
@@ -38,6 +46,33 @@ describe('SessionLifecycle', () => {
     const found = await Promise.all(opened.map(({ id }) => sessions.find(id)));
 
     expect(found.map((session) => session !== undefined)).toEqual([false, false, true, true, true]);
+  });
+
+  it.each([
+    ['within a millisecond', 0],
+    ['in one second', 10],
+    ['in two', 1000],
+  ])('of logins at the same time, %s, ends as many as are too many', async (_when, apart) => {
+    for (let round = 0; round < 20; round += 1) {
+      const { sessions, index, open, pass } = aWorld(2);
+      const earlier = [await open(), await open()];
+      pass(apart);
+      // Nobody looks who else is there before the records of all are.
+      let waiting: (() => void)[] = [];
+      const size = index.size.bind(index);
+      index.size = async (owner) => {
+        await new Promise<void>((resolve) => {
+          waiting.push(resolve);
+          if (waiting.length === 3) for (const one of waiting.splice(0)) one();
+        });
+        waiting = [];
+        return size(owner);
+      };
+      const opened = await Promise.all([open(), open(), open()]);
+      const alive = async (all: readonly OpenedSession[]) =>
+        (await Promise.all(all.map(({ id }) => sessions.find(id)))).filter((one) => one).length;
+      expect([await alive(earlier), await alive(opened)]).toEqual([0, 2]);
+    }
   });
 
   it('reg-A11: counts neither another kind nor a ghost', async () => {

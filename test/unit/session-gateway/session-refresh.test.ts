@@ -40,6 +40,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
   const log: string[] = [];
   const directory = { roles: ['editor'], down: false, userId: 'user-1' };
   const idp = { answer: next as TokenSet | Error };
+  const lock = { isSpent: false, failing: '' };
   let step = 0;
   const acts: World = {
     push: async (roles) => {
@@ -53,6 +54,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
       closed.push(...[await sessions.close(handle)].filter((one) => one !== undefined));
     },
     revoke: () => index.revoke(userOwner('user-1'), 1_000_000),
+    cap: () => real.cap(handle, 1),
   };
   const before = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     log.push(name);
@@ -69,7 +71,9 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
   };
   const watched = {
     stands: (...args: Parameters<typeof sessions.stands>) =>
-      before('stands', () => sessions.stands(...args)),
+      before('stands', () =>
+        lock.failing === 'stands' ? Promise.reject(new Error('down')) : sessions.stands(...args),
+      ),
     drop: (h: typeof handle) => before('drop', () => sessions.drop(h)),
   };
   const events = new Proxy({} as RefreshEvents, {
@@ -119,10 +123,11 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
     lock: {
       acquire: () =>
         reply('acquire', {
-          outcome: 'held',
+          outcome: lock.isSpent ? ('spent' as const) : ('held' as const),
           lock: {
             isRetry: false,
             markInFlight: () => reply('mark', true),
+            unmark: () => void log.push('unmark'),
             settle: () => undefined,
             // As the lock's: what was let go once is not let go again.
             release: () => (log.includes('release') ? none : reply('release', undefined)),
@@ -141,7 +146,16 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
     if (seen === undefined) throw new Error('no session');
     return refresh.refresh(handle, seen);
   };
-  return { run, log, directory, idp, closed, find: () => real.find(handle), steps: () => step };
+  return {
+    run,
+    log,
+    directory,
+    idp,
+    lock,
+    closed,
+    find: () => real.find(handle),
+    steps: () => step,
+  };
 }
 
 interface World {
@@ -149,6 +163,8 @@ interface World {
   readonly logout: () => Promise<void>;
   /** The epoch alone: whoever raised it died before it could end a session. */
   readonly revoke: () => void;
+  /** Another replica asked in vain for the permissions that the session began with. */
+  readonly cap: () => Promise<unknown>;
 }
 
 const none = Promise.resolve(undefined);
@@ -235,6 +251,33 @@ describe('the refresh of a session', () => {
     });
   });
 
+  it.each([3, 4, 5, 6])(
+    'caps nothing where other permissions are stored before await %i and before its own failure is',
+    async (when) => {
+      const { run, directory, find } = await world(async (step, { push }) => {
+        if (step === when) await push(['pushed']);
+      });
+      directory.down = true;
+      expect(await run()).toMatchObject({ outcome: 'refreshed' });
+      const session = await find();
+      expect(session).toMatchObject({ permVersion: 2, expiresAt: 1_800_001_800 });
+      expect(session).not.toHaveProperty('cappedAt');
+    },
+  );
+
+  it.each(steps)('lifts the cap of another replica that came before await %i', async (when) => {
+    const { run, find } = await world(async (step, { cap }) => {
+      if (step === when) await cap();
+    });
+    const outcome = await run();
+    expect(outcome).toMatchObject({ outcome: 'refreshed' });
+    const session = await find();
+    // As long as use had brought it, not only as long as the old permissions were good for.
+    expect(session).toMatchObject({ permVersion: 2, expiresAt: 1_800_001_800 });
+    expect(session).not.toHaveProperty('cappedAt');
+    if ('session' in outcome) expect(outcome.session).toMatchObject({ expiresAt: 1_800_001_800 });
+  });
+
   it('takes the answer for another user as none', async () => {
     const { run, directory, find } = await world();
     directory.userId = 'somebody-else';
@@ -251,6 +294,32 @@ describe('the refresh of a session', () => {
     expect(await run()).toEqual({ outcome: 'ended', reason });
     expect(await find()).toBeUndefined();
     expect(log.indexOf(`remember ${reason}`)).toBeLessThan(log.indexOf('drop'));
+  });
+
+  it('reg-A39: ends it when its token was used up by a retry, the reason first', async () => {
+    const { run, log, lock, find } = await world();
+    lock.isSpent = true;
+    expect(await run()).toEqual({ outcome: 'ended', reason: 'session_ended_at_idp' });
+    expect(await find()).toBeUndefined();
+    expect(log).toEqual(['acquire', 'find', 'remember session_ended_at_idp', 'drop']);
+  });
+
+  it('reg-A39: keeps it when the retry has brought new tokens after all', async () => {
+    const { run, log, lock, find } = await world();
+    const earlier = await find();
+    await run();
+    lock.isSpent = true;
+    expect(await run(earlier)).toEqual({ outcome: 'refreshed' });
+    expect(await find()).toMatchObject({ tokenVersion: 2 });
+    expect(log).not.toContain('drop');
+  });
+
+  it('counts no use of a token that was not sent for want of Redis', async () => {
+    const { run, log, lock, find } = await world();
+    lock.failing = 'stands';
+    await expect(run()).rejects.toThrow('down');
+    expect(log.slice(log.indexOf('mark'))).toEqual(['mark', 'unmark', 'release']);
+    expect(await find()).toMatchObject({ tokenVersion: 1 });
   });
 
   it.each([
