@@ -8,6 +8,9 @@ import { startForeignSite, type ForeignSite } from '../support/visitors.js';
 
 jest.setTimeout(60_000);
 
+/** A page of ours goes in two packets. */
+const smallBytes = 2048;
+
 describeOnRedis(
   '6.2',
   'the gateway’s own pages in Chromium',
@@ -126,6 +129,7 @@ describeOnRedis(
           expect(await page.getByRole('main').count()).toBe(1);
           expect((await page.locator('main p').first().innerText()).length).toBeGreaterThan(20);
           expect(await page.locator('script, iframe, img').count()).toBe(0);
+          expect(await bytesOf(page)).toBeLessThanOrEqual(smallBytes);
 
           expect(await action.innerText()).toBe(label);
           const target = await action.evaluate((element) =>
@@ -182,6 +186,11 @@ describeOnRedis(
   },
   { appendOnly: true },
 );
+
+/** All of it, as it came: nothing is loaded beside it. As the browser holds it, some bytes more. */
+async function bytesOf(page: Page): Promise<number> {
+  return Buffer.byteLength(await page.content());
+}
 
 /** WCAG 2.2 contrast of every text on the page against what is behind it. */
 function contrasts(page: Page): Promise<number[]> {

@@ -3,13 +3,14 @@ import { Victims } from '../support/crash-victims.js';
 import { reportFigure } from '../support/figures.js';
 import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { startInProcessGateway, type InProcessGateway } from '../support/in-process-gateway.js';
-import { KillSchedule, type KillGrounds } from '../support/kill-schedule.js';
+import { isCutOff, type KillGrounds } from '../support/kill-scene.js';
+import { KillSchedule } from '../support/kill-schedule.js';
 import { ModelIdp } from '../support/model-idp.js';
 import { answerJson } from '../support/permission-service.js';
 import { cases, Choices, isLong, proofSeed } from '../support/proofs.js';
 import { describeOnRedis, users } from '../support/redis.js';
 import { sessionReader } from '../support/session-reader.js';
-import { people, rolesIn } from '../support/session-world-scene.js';
+import { rolesIn } from '../support/session-world-scene.js';
 import { Turns } from '../support/turns.js';
 
 const count = cases(20, 500);
@@ -19,6 +20,8 @@ const env = {
   INTERNAL_API_TOKENS: `admin:${token}`,
   IDP_TIMEOUT_MS: '1000',
   REFRESH_RETRY_AFTER: '1500',
+  // Or the eldest would be ended without anybody having said so.
+  SESSION_LIMIT_PER_USER: '0',
 };
 
 describeOnRedis(
@@ -29,13 +32,15 @@ describeOnRedis(
     let victims: Victims;
     let exchanger: InProcessGateway;
     let grounds: KillGrounds;
+    /** The permission service's word in the schedule that runs. */
+    let rolesOf: (userId: string) => number = () => 0;
     beforeAll(async () => {
       const [admin] = redis().admins;
       if (admin === undefined) throw new Error('no server');
       stack = await startGatewayStack(redis(), env);
       victims = new Victims(redis(), stack, env, (request, response) => {
         const [, userId = ''] = /users\/([^/]+)\/permissions/.exec(request.url ?? '') ?? [];
-        answerJson(200, { userId, ...rolesIn(userId, 0) })(request, response);
+        answerJson(200, { userId, ...rolesIn(userId, rolesOf(userId)) })(request, response);
       });
       exchanger = await startInProcessGateway({
         redis: await redis().connect(users.writer),
@@ -59,7 +64,8 @@ describeOnRedis(
       const victim = await victims.next();
       const schedule = new KillSchedule(grounds, victim, choices);
       const { oracle } = schedule;
-      await schedule.login();
+      rolesOf = (userId) => oracle.rolesOf(userId);
+      await schedule.begin();
       // Not in its last steps: there must be enough left to be struck at.
       const killAt = choices.below(Math.ceil(stepsEach / 2));
       for (let step = 0; step < stepsEach; step += 1) {
@@ -69,19 +75,11 @@ describeOnRedis(
         }
         // Two at a time; what the dead one is asked is refused, and that is all right.
         await Promise.all([schedule.act(), schedule.act()].map((one) => one.catch(isCutOff)));
-        await schedule.scan();
-        await schedule.check();
+        await schedule.look();
       }
       if (victim.crash.struck() !== undefined) killed += 1;
       await victim.close();
-      for (const id of oracle.ids()) await schedule.checkOne(id);
-      await schedule.scan();
-      for (const person of people) await schedule.revoke(person);
-      // But not the sealed tokens of ended ones, which wait for the provider.
-      const records = ['extauthz:session:*', 'gateway:session:*'];
-      const found = await Promise.all(records.map((pattern) => grounds.admin.keys(pattern)));
-      const left = found.flat().length;
-      if (left > 0) oracle.wrong.push(`I14 ${String(left)} records outlived every revocation`);
+      await schedule.conclude();
       allows += oracle.allows;
       bearerAllows += oracle.bearerAllows;
       return oracle.wrong;
@@ -116,10 +114,3 @@ describeOnRedis(
   },
   { appendOnly: true },
 );
-
-function isCutOff(error: unknown): void {
-  const { code = '', message } = error as { code?: string; message: string };
-  if (!/^(?:ECONNRESET|ECONNREFUSED|EPIPE)$/.test(code) && !/hang up|aborted/.test(message)) {
-    throw error;
-  }
-}

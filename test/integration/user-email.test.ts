@@ -12,6 +12,7 @@ import { describeOnRedis, users } from '../support/redis.js';
 const addresses: Readonly<Record<string, string>> = {
   'auth0|ada': 'ada@example.org',
   'auth0|mia': 'мия@пример.рф',
+  'auth0|eve': 'eve@elsewhere.example@example.org',
 };
 
 describeOnRedis(
@@ -55,6 +56,15 @@ describeOnRedis(
       expect([arrival.get('x-user-id'), arrival.get('x-user-email')]).toEqual([
         'user-7',
         'ada@example.org',
+      ]);
+    });
+
+    it('reg-25: hands on an address of two domains as it is, and decides nothing by it', async () => {
+      stack.idp.nextSubject = 'auth0|eve';
+      const arrival = await arrivalOf(await stack.login());
+      expect([arrival.get('x-user-email'), arrival.get('x-roles')]).toEqual([
+        'eve@elsewhere.example@example.org',
+        'ADMIN,USER',
       ]);
     });
 

@@ -9,13 +9,18 @@ export class Bearers {
   readonly #admin: Redis;
   readonly #exchanger: InProcessGateway;
   readonly #issuer: string;
+  readonly #rolesOf: (userId: string) => number;
   /** Epoch seconds. */
   readonly #ends = new Map<SessionId, number>();
 
-  constructor(admin: Redis, exchanger: InProcessGateway, issuer: string) {
-    this.#admin = admin;
-    this.#exchanger = exchanger;
-    this.#issuer = issuer;
+  constructor(
+    parts: { readonly admin: Redis; readonly exchanger: InProcessGateway; readonly issuer: string },
+    rolesOf: (userId: string) => number,
+  ) {
+    this.#admin = parts.admin;
+    this.#exchanger = parts.exchanger;
+    this.#issuer = parts.issuer;
+    this.#rolesOf = rolesOf;
   }
 
   /** @returns whether the id was given to somebody */
@@ -29,7 +34,7 @@ export class Bearers {
     const opening = openExchanged(this.#exchanger, id, {
       ...{ person, issuer: this.#issuer, onBegan },
       seconds: () => Math.max(1, Math.floor(end - Date.now() / 1000)),
-      grants: () => Promise.resolve({ userId: person, ...rolesIn(person, 0) }),
+      grants: () => Promise.resolve({ userId: person, ...rolesIn(person, this.#rolesOf(person)) }),
     });
     this.#ends.set(id, end);
     return opening.then(

@@ -14,6 +14,7 @@ import { users, type TestRedis } from './redis.js';
 /** A gateway that is there to be killed. */
 export interface Victim {
   readonly origin: string;
+  readonly managementOrigin: string;
   readonly pid: number;
   readonly crash: CrashSwitch;
   close(): Promise<void>;
@@ -129,6 +130,7 @@ export class Victims {
     });
     return {
       origin,
+      managementOrigin: `http://127.0.0.1:${String(managementPort)}`,
       pid: child.pid ?? 0,
       crash,
       close: async () => {

@@ -28,6 +28,8 @@ export interface TestIdp {
   count(path: string): number;
   /** What became of refresh tokens: rotated, refused; families revoked because of a reuse. */
   readonly refreshes: { used: number; refused: number; familiesRevoked: number };
+  /** Told of every code or refresh token that came, and what was given for it, if anything. */
+  onGrant: (asked: GrantAsked, given: GrantGiven | undefined) => void;
   /** Every code and token issued: what no log and no key may hold. */
   readonly issued: readonly string[];
   /** Whether it would give new tokens for one of these; if so, it has. */
@@ -42,6 +44,17 @@ export interface TestIdp {
   changeClient(id: string, change: Partial<ClientMetadata>): void;
   readonly backchannelErrors: readonly string[];
   close(): Promise<void>;
+}
+
+/** Parameters of a request for tokens. */
+export interface GrantAsked {
+  readonly code?: string;
+  readonly refresh_token?: string;
+}
+
+export interface GrantGiven {
+  readonly refresh_token?: string;
+  readonly id_token?: string;
 }
 
 export async function startIdp(options: {
@@ -91,9 +104,11 @@ export async function startIdp(options: {
       issued.push(...Object.values(ctx.oidc.params ?? {}).filter(isSecret));
       issued.push(...Object.values(ctx.body as Record<string, unknown>).filter(isSecret));
       if (isRefresh(ctx.oidc.params)) refreshes.used += 1;
+      idp.onGrant({ ...ctx.oidc.params }, { ...(ctx.body as GrantGiven) });
     });
     provider.on('grant.error', (ctx) => {
       if (isRefresh(ctx.oidc.params)) refreshes.refused += 1;
+      idp.onGrant({ ...ctx.oidc.params }, undefined);
     });
     provider.on('grant.revoked', () => (refreshes.familiesRevoked += 1));
     handle = provider.callback();
@@ -108,6 +123,7 @@ export async function startIdp(options: {
     handle: (request, response) => void handle(request, response),
     count: (path) => paths.filter((seen) => seen === path).length,
     refreshes,
+    onGrant: () => undefined,
     issued,
     takes: async (refreshTokens) => {
       const basic = Buffer.from(`${idpClient.id}:${idpClient.secret}`).toString('base64');

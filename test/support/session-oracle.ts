@@ -127,6 +127,13 @@ export class SessionOracle {
     if (this.#lives.get(id)?.isDamaged !== true) this.over(id, because);
   }
 
+  /** As {@link denied}, where nothing may be taken from anybody but by what was heard of before. */
+  refused(id: SessionId, at: number, because: string): void {
+    const life = this.#lives.get(id);
+    if (life !== undefined) this.#judgeEnd(life, at, because);
+    this.over(id, because);
+  }
+
   /** It was said that it is over. */
   over(id: SessionId | undefined, because: string): void {
     const life = id === undefined ? undefined : this.#lives.get(id);
@@ -177,9 +184,7 @@ export class SessionOracle {
     }
     if (!seen.allowed) {
       this.denials += 1;
-      if (!life.mayBeOver && life.overFrom === never && at < life.deadline - 2) {
-        this.wrong.push(`a live session was denied (born ${life.bornAt}, now ${at})`);
-      }
+      this.#judgeEnd(life, at, 'a check denied it');
       this.#over(life, this.next(), 'I1 was denied before');
       return;
     }
@@ -197,6 +202,11 @@ export class SessionOracle {
     if (life.isDamaged) return;
     const problem = this.#roles.problem(life.userId, began, at, seen);
     if (problem !== undefined) this.wrong.push(problem);
+  }
+
+  #judgeEnd({ mayBeOver, overFrom, deadline, bornAt }: Life, at: number, how: string): void {
+    if (mayBeOver || overFrom < never || at >= deadline - 2) return;
+    this.wrong.push(`a live session was denied (born ${bornAt}, now ${at}): ${how}`);
   }
 
   #over(life: Life, from: number, because: string): void {
