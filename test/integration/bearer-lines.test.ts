@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionId } from '@sallyport/shared';
 import { startEdge, type Edge } from '../support/envoy.js';
@@ -14,27 +11,21 @@ rules:
 `;
 
 describe('a bearer among several Authorization lines, through Envoy', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-bearer-'));
   let rig: FailureRig;
   let person: SessionId;
   let native: SessionId;
 
   beforeAll(async () => {
-    const file = join(directory, 'policy.yaml');
-    writeFileSync(file, policy);
-    rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
+    rig = await startFailureRig({ policy });
     person = await rig.write();
     native = await rig.write({ kind: 'native' });
   });
-  afterAll(async () => {
-    await rig.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => rig.close());
 
   describe.each(['http', 'grpc'] as const)('ext_authz over %s', (mode) => {
     let edge: Edge;
     beforeAll(async () => {
-      edge = await startEdge({ mode, directory, extauthz: rig.service });
+      edge = await startEdge({ mode, directory: rig.directory, extauthz: rig.service });
     });
     afterAll(() => edge.stop());
 

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAlteredEnvoy, type AlteredEnvoy } from '../support/altered-envoy.js';
 import { startEdge, type Edge } from '../support/envoy.js';
@@ -36,18 +33,15 @@ const rbac = {
 };
 
 describe('an RBAC filter of Envoy behind the check', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-rbac-'));
   let rig: FailureRig;
   let edge: Edge;
   let envoy: AlteredEnvoy;
 
   beforeAll(async () => {
-    const file = join(directory, 'policy.yaml');
-    writeFileSync(file, policy);
-    rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
-    edge = await startEdge({ mode: 'grpc', directory, extauthz: rig.service });
+    rig = await startFailureRig({ policy });
+    edge = await startEdge({ mode: 'grpc', directory: rig.directory, extauthz: rig.service });
     envoy = await startAlteredEnvoy({
-      directory,
+      directory: rig.directory,
       mode: 'grpc',
       // The router is the last one.
       alter: ({ http_filters: filters }) => filters.splice(-1, 0, rbac),
@@ -57,7 +51,6 @@ describe('an RBAC filter of Envoy behind the check', () => {
     await envoy.child.stop();
     await edge.stop();
     await rig.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   it('decides by the rule and the kind of the dynamic metadata', async () => {

@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
 import { startAlteredEnvoy, type AlteredEnvoy } from '../support/altered-envoy.js';
@@ -27,18 +25,15 @@ interface Line {
 const of = (key: string) => `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:${key})%`;
 
 describe('dynamic metadata, in Envoy’s own access log', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-metadata-'));
   let rig: FailureRig;
   let edge: Edge;
   let envoy: AlteredEnvoy;
 
   beforeAll(async () => {
-    const file = join(directory, 'policy.yaml');
-    writeFileSync(file, policy);
-    rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
-    edge = await startEdge({ mode: 'grpc', directory, extauthz: rig.service });
+    rig = await startFailureRig({ policy });
+    edge = await startEdge({ mode: 'grpc', directory: rig.directory, extauthz: rig.service });
     envoy = await startAlteredEnvoy({
-      directory,
+      directory: rig.directory,
       mode: 'grpc',
       alter: ({ access_log: [log] }) => {
         log.typed_config.log_format.json_format = {
@@ -55,7 +50,6 @@ describe('dynamic metadata, in Envoy’s own access log', () => {
     await envoy.child.stop();
     await edge.stop();
     await rig.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   let read = 0;

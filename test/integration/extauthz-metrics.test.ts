@@ -1,23 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { activityStreamKey, newSessionId } from '@sallyport/shared';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { until } from '../support/until.js';
 
 describe('the metrics of a running extauthz', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-metrics-'));
-  const policyFile = join(directory, 'policy.yaml');
   let rig: FailureRig;
   beforeAll(async () => {
-    writeFileSync(policyFile, 'version: 1\ndefault: authenticated\nrules: []\n');
-    rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: policyFile }) });
+    rig = await startFailureRig({ policy: 'version: 1\ndefault: authenticated\nrules: []\n' });
   });
-  afterAll(async () => {
-    await rig.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => rig.close());
 
   const above = (name: string, least: number): Promise<void> =>
     until(async () => (await rig.metric(name)) >= least);

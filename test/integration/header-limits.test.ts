@@ -1,13 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAlteredEnvoy, type AlteredEnvoy } from '../support/altered-envoy.js';
 import { startEdge, type Edge } from '../support/envoy.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { rawRequest } from '../support/raw-http.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'sallyport-header-limits-'));
 const filled = (kib: number): string => 'a'.repeat(kib * 1024);
 
 /** Large in what a check hears of, each in another place. */
@@ -27,10 +23,10 @@ describe.each(['http', 'grpc'] as const)('large headers through Envoy over %s', 
   let cookie: string;
   beforeAll(async () => {
     rig = await startFailureRig();
-    edge = await startEdge({ mode, directory, extauthz: rig.service });
+    edge = await startEdge({ mode, directory: rig.directory, extauthz: rig.service });
     // As somebody else's Envoy is who says nothing of it: 60 KiB.
     byDefault = await startAlteredEnvoy({
-      directory,
+      directory: rig.directory,
       mode,
       alter: (manager) => delete manager.max_request_headers_kb,
     });
@@ -40,7 +36,6 @@ describe.each(['http', 'grpc'] as const)('large headers through Envoy over %s', 
     await byDefault.child.stop();
     await edge.stop();
     await rig.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   const decided = async (port: number, lines: readonly string[]): Promise<void> => {

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
 import { allowBases, denyReasons } from '../../extauthz/src/decision.js';
@@ -32,17 +29,11 @@ const reachable = [...Object.keys(denyReasons), ...Object.keys(allowBases)]
   .sort();
 
 describe('the metrics of extauthz, after what strangers sent', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-labels-'));
   let rig: FailureRig;
   beforeAll(async () => {
-    const file = join(directory, 'policy.yaml');
-    writeFileSync(file, policy);
-    rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
+    rig = await startFailureRig({ policy });
   });
-  afterAll(async () => {
-    await rig.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => rig.close());
 
   const cookie = (id: string): Lines[number] => ['Cookie', `__Host-session=${id}`];
 

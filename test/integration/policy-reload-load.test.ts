@@ -4,14 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionId } from '@sallyport/shared';
-import { answerOf, checkHttp } from '../support/extauthz.js';
+import { answerOf, checkHttp, patientDeadlines } from '../support/extauthz.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { until } from '../support/until.js';
 
 const changes = 30;
 const workersPerTransport = 4;
-/** A 503 would be a dropped check here; a busy machine must not make one. */
-const patient = { EXTAUTHZ_REDIS_DEADLINE_MS: '400', EXTAUTHZ_CHECK_DEADLINE_MS: '10000' };
 const roles = ['EDITOR', 'AUDITOR'] as const;
 type Role = (typeof roles)[number];
 
@@ -61,7 +59,7 @@ describe.each([
   beforeAll(async () => {
     writeFileSync(file, policy(0));
     rig = await startFailureRig({
-      env: () => ({ EXTAUTHZ_POLICY_FILE: file, ...patient, ...env }),
+      env: () => ({ EXTAUTHZ_POLICY_FILE: file, ...patientDeadlines, ...env }),
     });
     for (const role of roles) ids[role] = await rig.write({ roles: [role] });
   });

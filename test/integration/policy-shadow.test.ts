@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionId } from '@sallyport/shared';
 import { checkHttp } from '../support/extauthz.js';
@@ -17,22 +14,16 @@ rules:
 const changes = ['would_allow', 'would_deny', 'none'] as const;
 
 describe('a rule on trial', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-shadow-'));
   let rig: FailureRig;
   let user: SessionId;
   let admin: SessionId;
 
   beforeAll(async () => {
-    const file = join(directory, 'policy.yaml');
-    writeFileSync(file, policy);
-    rig = await startFailureRig({ env: () => ({ EXTAUTHZ_POLICY_FILE: file }) });
+    rig = await startFailureRig({ policy });
     user = await rig.write({ roles: ['USER'] });
     admin = await rig.write({ roles: ['ADMIN'] });
   });
-  afterAll(async () => {
-    await rig.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => rig.close());
 
   const counts = async (rule: string): Promise<number[]> =>
     Promise.all(

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startChangedEnvoy, type ExtAuthzFilter } from '../support/changed-envoy.js';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { startAlteredEnvoy } from '../support/altered-envoy.js';
 import { startEdge, type Edge } from '../support/envoy.js';
 import { checkHttp } from '../support/extauthz.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
@@ -16,7 +13,6 @@ const warnings = {
 };
 
 describe('an Envoy that was not told to forward what a decision reads', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sallyport-unforwarded-'));
   let rig: FailureRig;
   let edge: Edge;
   let agent: Agent;
@@ -26,7 +22,7 @@ describe('an Envoy that was not told to forward what a decision reads', () => {
   beforeEach(async () => {
     agent = new Agent({ keepAlive: true });
     rig = await startFailureRig({ env: () => ({ PUBLIC_ORIGIN: origin }) });
-    edge = await startEdge({ mode: 'http', directory, extauthz: rig.service });
+    edge = await startEdge({ mode: 'http', directory: rig.directory, extauthz: rig.service });
   });
   afterEach(async () => {
     agent.destroy();
@@ -34,14 +30,17 @@ describe('an Envoy that was not told to forward what a decision reads', () => {
     await edge.stop();
     await rig.close();
   });
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  const misconfigured = async (
-    name: string,
-    change: (filter: ExtAuthzFilter['typed_config']) => void,
-  ): Promise<number> => {
-    const configFile = join(directory, 'edge-http/envoy.json');
-    const { port, child } = await startChangedEnvoy({ configFile, directory, name, change });
+  const misconfigured = async (forwarded: { patterns: object[] } | undefined): Promise<number> => {
+    const { port, child } = await startAlteredEnvoy({
+      directory: rig.directory,
+      mode: 'http',
+      alter: ({ http_filters: filters }) => {
+        const [filter] = filters.filter(({ name }) => name === 'envoy.filters.http.ext_authz');
+        if (filter === undefined) throw new Error('no ext_authz filter');
+        Object.assign(filter.typed_config, { allowed_headers: forwarded });
+      },
+    });
     ends.push(() => child.stop());
     return port;
   };
@@ -67,7 +66,7 @@ describe('an Envoy that was not told to forward what a decision reads', () => {
     rig.service.log().split(warnings[what]).length - 1;
 
   it('is named once in the log: none of the headers ever came', async () => {
-    const port = await misconfigured('nothing', (filter) => delete filter.allowed_headers);
+    const port = await misconfigured(undefined);
     expect(await ask(port, 'GET', 900)).toEqual([401]);
     expect(said('everything')).toBe(0);
     await until(async () => {
@@ -79,9 +78,7 @@ describe('an Envoy that was not told to forward what a decision reads', () => {
   });
 
   it('is named once in the log: cookies came, and never what shows whose page asks', async () => {
-    const port = await misconfigured('cookie', (filter) => {
-      filter.allowed_headers = { patterns: [{ exact: 'cookie' }] };
-    });
+    const port = await misconfigured({ patterns: [{ exact: 'cookie' }] });
     expect(await ask(port, 'GET', 100)).toEqual([200]);
     expect(await ask(port, 'POST', 40)).toEqual([403]);
     expect(said('origin')).toBe(0);

@@ -52,6 +52,15 @@ export async function startExtauthz(options: {
 /** For a Redis with nobody but its default user, who may do everything. */
 export const redisWithoutUsers = { EXTAUTHZ_REDIS_WRITE_RIGHTS: 'acknowledged' } as const;
 
+/**
+ * For tests in which a 503 is a lost check: the machine may stand still for longer than the usual
+ * deadlines, and must not make one.
+ */
+export const patientDeadlines = {
+  EXTAUTHZ_REDIS_DEADLINE_MS: '400',
+  EXTAUTHZ_CHECK_DEADLINE_MS: '10000',
+} as const;
+
 /** How long a check may take until the test is told that there was no answer, ms. */
 const patience = 10_000;
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
@@ -68,6 +68,8 @@ export interface FailureRigOptions {
   readonly redis?: RedisSettings;
   /** Of extauthz, by the port at which it finds Redis; the second is Redis's own, past the proxy. */
   readonly env?: (redisPort: number, directPort: number) => Readonly<Record<string, string>>;
+  /** Of extauthz, as its file would be. */
+  readonly policy?: string;
   /** False: extauthz need not become ready. */
   readonly ready?: boolean;
   readonly version?: '6.2';
@@ -112,9 +114,12 @@ async function assemble(
   ends.push(() => admin.disconnect());
   const proxy = await startTcpProxy(redis.port);
   ends.push(() => proxy.close());
+  const policyFile = join(directory, 'policy.yaml');
+  if (options.policy !== undefined) writeFileSync(policyFile, options.policy);
   const service = await startExtauthz({
     directory,
     env: {
+      ...(options.policy !== undefined && { EXTAUTHZ_POLICY_FILE: policyFile }),
       REDIS_PORT: String(proxy.port),
       ...(options.redis?.acl === undefined && redisWithoutUsers),
       ...options.env?.(proxy.port, redis.port),

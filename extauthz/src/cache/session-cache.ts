@@ -18,8 +18,8 @@ interface Slot extends CachedSession {
 const negativeLifetime = 1_000;
 const maxNegatives = 10_000;
 /**
- * What the sessions may take on average, bytes: twice what one with a handful of roles and permissions
- * does. A record may be forty times as large, and 100,000 of those would be the whole heap.
+ * What the sessions may take on average, bytes: twice what one does that has a handful of names of its
+ * own. A record may be forty times as large, and 100,000 of those would be the whole heap.
  */
 const bytesEach = 2_048;
 

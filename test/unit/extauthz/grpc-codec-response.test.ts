@@ -66,6 +66,8 @@ describe('encodeAllow', () => {
     const identity = Object.freeze(identityOf(session));
     return { outcome: 'allow', basis: 'session', session, identity, rule: 'r' };
   };
+  /** As long as a record may have it: its size takes two bytes. */
+  const longList = Array.from({ length: 256 }, (_, at) => `role-${String(at)}`.padEnd(31, 'x'));
   const unchanged = { cookie: undefined, remove: [] };
   const noCredential = someFacts({ cookie: undefined });
 
@@ -77,17 +79,14 @@ describe('encodeAllow', () => {
     expect(Object.keys(allow.identity)).toEqual(['values']);
   });
 
-  it('writes lists that are too long or too many to be kept like any other', () => {
-    const lists = [
-      ...Array.from({ length: 8_300 }, (_, at) => [`role-${String(at)}`]),
-      ['x'.repeat(2_000), 'y'],
-      ['role-0'],
-    ];
+  it('writes lists of any length, each session its own', () => {
+    const lists = [[], ['role-0'], ['role-1'], ['x'.repeat(128)], longList, ['role-0']];
     for (const roles of lists) {
-      const allow = allowOf(someSession({ roles, permissions: [...roles, 'p'] }));
-      const expected = reference(referenceResponse(allow, noCredential, { cookieName }));
-      for (const bytes of [encodeAllow(allow, unchanged), encodeAllow(allow, unchanged)]) {
-        expect(read(bytes)).toEqual(expected);
+      for (const permissions of lists) {
+        const allow = allowOf(someSession({ roles, permissions }));
+        expect(read(encodeAllow(allow, unchanged))).toEqual(
+          reference(referenceResponse(allow, noCredential, { cookieName })),
+        );
       }
     }
   });

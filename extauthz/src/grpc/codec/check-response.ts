@@ -2,7 +2,7 @@ import { identityHeaders } from '@sallyport/shared';
 import type { CredentialChanges } from '../../answer.js';
 import type { Allow } from '../../decision.js';
 import { fieldSize, lengthDelimited, putVarint, textField } from './fields.js';
-import { HeaderOption, headerOption } from './header-option.js';
+import { HeaderOption } from './header-option.js';
 import { metadataEntry, StringEntry } from './metadata-entry.js';
 
 const okTag = lengthDelimited(3);
@@ -15,32 +15,9 @@ const nothing = Buffer.alloc(0);
 /** Whose request it is: nobody's where there is no session. */
 type Holder = Pick<Allow, 'identity' | 'session'>;
 
-const [userIdHeader, rolesHeader, permissionsHeader] = identityHeaders;
-const userIdName = textField(1, userIdHeader);
+const identityNames = identityHeaders.map((name) => textField(1, name));
 const cookieName = textField(1, 'cookie');
 const userIdKey = textField(1, 'user_id');
-
-/**
- * The option of a header that lists names. What is kept belongs to the list, which most sessions share
- * with many others; with each session it would double the cache's memory.
- */
-function listOptions(header: string): (names: string) => Buffer {
-  let kept = new Map<string, Buffer>();
-  return (names) => {
-    const known = kept.get(names);
-    if (known !== undefined) return known;
-    const made = headerOption(2, header, names);
-    if (names.length > maxKeptLength) return made;
-    if (kept.size >= maxKept) kept = new Map();
-    kept.set(names, made);
-    return made;
-  };
-}
-/** Of each header: at most some 10 MiB, however many different lists there are. */
-const maxKept = 8_192;
-const maxKeptLength = 1_024;
-const rolesOption = listOptions(rolesHeader);
-const permissionsOption = listOptions(permissionsHeader);
 
 const kinds = new Map<string, Buffer>();
 function kindEntry(kind: string): Buffer {
@@ -85,23 +62,15 @@ export function encodeAllow(
   changes: CredentialChanges,
   extras: readonly (readonly [name: string, value: string])[] = [],
 ): Buffer {
-  const [userId, roles, permissions] = identity.values;
-  const user = new HeaderOption(userIdName, userId);
-  const granted = [rolesOption(roles), permissionsOption(permissions)] as const;
-  const extra =
-    extras.length === 0
-      ? nothing
-      : Buffer.concat(extras.map(([name, value]) => headerOption(2, name, value)));
-  const cookie =
-    changes.cookie === undefined ? undefined : new HeaderOption(cookieName, changes.cookie);
+  // Always all three, an empty one too: without it a forged one would come through (TRUST §0).
+  const headers = identityNames.map(
+    (name, index) => new HeaderOption(name, identity.values[index] ?? ''),
+  );
+  for (const [name, value] of extras) headers.push(new HeaderOption(textField(1, name), value));
+  if (changes.cookie !== undefined) headers.push(new HeaderOption(cookieName, changes.cookie));
   const removed = removal(changes.remove);
-  const okLength =
-    user.length +
-    granted[0].length +
-    granted[1].length +
-    extra.length +
-    (cookie?.length ?? 0) +
-    removed.length;
+  let okLength = removed.length;
+  for (const header of headers) okLength += header.length;
   const userEntry = new StringEntry(userIdKey, session?.userId ?? '');
   const kind = kindEntry(session?.kind ?? '');
   const ruled = ruleEntry(rule);
@@ -111,12 +80,8 @@ export function encodeAllow(
   );
   bytes.set(allowStatus, 0);
   bytes[2] = okTag;
-  let at = user.write(bytes, putVarint(bytes, 3, okLength));
-  for (const part of [granted[0], granted[1], extra]) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  if (cookie !== undefined) at = cookie.write(bytes, at);
+  let at = putVarint(bytes, 3, okLength);
+  for (const header of headers) at = header.write(bytes, at);
   bytes.set(removed, at);
   at += removed.length;
   bytes[at] = metadataTag;
