@@ -132,7 +132,7 @@ function checkSession(rule: Rule, lane: Lane, lookup: SessionLookup, now: number
       if (session.expiresAt * 1000 <= now) return deny('expired_session');
       if ((session.kind === 'browser') !== (lane === 'cookie')) return deny('wrong_lane');
       const missing = missingGrant(rule.allow, session);
-      if (missing !== undefined) return { ...denyBy(rule, missing), holder: lookup };
+      if (missing !== undefined) return { ...denyBy(rule, missing), holder: session };
       return { outcome: 'allow', basis: 'session', session, identity, rule: rule.id };
     }
     case 'unavailable':

@@ -114,13 +114,8 @@ export interface Deny {
    * Whose live session it is that the rule does not let pass: for Envoy's metadata, never for the
    * client. Missing wherever no session was found good.
    */
-  readonly holder?: Holder;
+  readonly holder?: Session;
   readonly shadow?: ShadowVerdict;
-}
-
-export interface Holder {
-  readonly session: Session;
-  readonly identity: Identity;
 }
 
 /** What a rule on trial would have made of the request. */

@@ -9,6 +9,7 @@ import { forwardedHeadersWatch, type Unforwarded } from './forwarded-headers.js'
 import { grpcCheckServer } from './grpc/server.js';
 import { httpCheckServer } from './http/server.js';
 import { loopWatch } from './loop-watch.js';
+import { drainGrace } from './transport.js';
 
 export interface ListenersOptions {
   readonly config: Config;
@@ -53,8 +54,8 @@ export function listeners(options: ListenersOptions): Unit[] {
     config.tls &&
     certificates(config.tls, { interval: config.tlsReload, onLoad: events.certificates });
   // They stop one after the other, and what stops after them needs its time within the deadline too.
-  const drainGrace = Math.min(2_000, config.drainDeadline / 4);
-  const shared = { answers, admit, certificates: tls, drainGrace };
+  const grace = Math.min(drainGrace, config.drainDeadline / 4);
+  const shared = { answers, admit, certificates: tls, grace };
   return [
     loop,
     ...(tls === undefined ? [] : [tls]),

@@ -40,7 +40,9 @@ export function rightsWatch(
   let timer: NodeJS.Timeout | undefined;
 
   const learn = ({ mayWrite, said }: Rights): void => {
-    if (said !== undefined && said !== lastSaid) logger.warn(unexpected(said, mayWrite));
+    if (said !== undefined && said !== lastSaid) {
+      logger.warn(unexpected(said, mayWrite, isAcknowledged));
+    }
     lastSaid = said;
     if (mayWrite && last !== true) {
       if (isAcknowledged) logger.warn(acknowledged);
@@ -51,7 +53,8 @@ export function rightsWatch(
     last = mayWrite;
   };
   const ask = (): void => {
-    if (redis.status !== 'ready' || last === false || (last === true && isAcknowledged)) return;
+    if (redis.status !== 'ready' || last === false) return;
+    if (isAcknowledged && (last === true || lastSaid !== undefined)) return;
     writeRights(redis, prefix).then(learn, () => undefined);
   };
 
@@ -102,9 +105,12 @@ const remedy = 'Give it the user extauthz of shared/redis/README.md';
 const refusal = `REDIS_USERNAME: this account may write sessions. extauthz needs only to read them, and whoever took it over could then log in as anybody. ${remedy}, or set EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged where Redis knows no users`;
 const acknowledged = `redis: this service may write sessions (EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged) and needs only to read them. ${remedy}`;
 
-function unexpected(said: string, mayWrite: boolean | undefined): string {
+function unexpected(said: string, mayWrite: boolean | undefined, isAcknowledged: boolean): string {
   const answer = `redis: asked by an HSET whether this account may write sessions, it answered ${JSON.stringify(said)}.`;
-  return mayWrite === false
-    ? `${answer} Without HSET it is taken for one that may not; whether another command lets it write is not known`
+  if (mayWrite === false) {
+    return `${answer} Without HSET it is taken for one that may not; whether another command lets it write is not known`;
+  }
+  return isAcknowledged
+    ? `${answer} That tells nothing, and with EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged nobody asks again`
     : `${answer} That tells nothing, and without EXTAUTHZ_REDIS_WRITE_RIGHTS=acknowledged this replica is not ready until it is known. Connect extauthz to Redis itself, or set that`;
 }

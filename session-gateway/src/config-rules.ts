@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { isLoopback } from '@sallyport/shared/runtime';
-import { isTooWide, parseTrustedProxies } from './http/device.js';
+import { isWideRange, parseTrustedProxies } from './http/device.js';
 import type { SealKey } from './sealing/key-ring.js';
 
 /** Why a setting cannot be used, or undefined if it can. No message may repeat a secret. */
@@ -96,12 +95,6 @@ export function trustedProxiesProblem(text: string): Problem {
   return parseTrustedProxies(text) === undefined
     ? 'must be addresses or ranges such as 10.0.0.0/8, separated by commas.'
     : undefined;
-}
-
-function isWideRange(range: string): boolean {
-  const [, address = '', length] = /^\s*([0-9a-f.:]+)\/([0-9]{1,3})\s*$/i.exec(range) ?? [];
-  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return Number(length) <= longest && isTooWide(address, Number(length));
 }
 
 /** `kid:key,kid:key`, the first seals, all open. Problems name the position, never the key. */

@@ -33,7 +33,9 @@ export const triedCommands: readonly (readonly [string, ...string[]])[] = [
   ['XAUTOCLAIM', '@', 'g', 'c', '1000', '0-0'],
   ['XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', '@', '>'],
   ['XGROUP', 'CREATE', '@', 'g', '0'],
+  ['XGROUP', 'DELCONSUMER', '@', 'g', 'c'],
   ['XINFO', 'STREAM', '@'],
+  ['XINFO', 'CONSUMERS', '@', 'g'],
   ['TIME'],
 ];
 

@@ -51,7 +51,6 @@ export function upkeepParts(given: {
     sessions,
     client: given.grantSources,
     events,
-    idleSeconds,
     freshSeconds: permFreshSeconds,
   });
   const refresh = new SessionRefresh({

@@ -55,9 +55,7 @@ describeOnRedis('6.2', 'records of two versions side by side', (redis) => {
   let now: number;
   beforeEach(async () => {
     writer = await redis().connect(users.writer);
-    const [first] = redis().admins;
-    if (first === undefined) throw new Error('no server');
-    admin = first;
+    ({ admin } = redis());
     store = new RedisSessionStore(writer, { prefix: defaultSessionKeyPrefix });
     now = Number((await admin.time())[0]);
   });

@@ -18,8 +18,7 @@ const gateway = 'gateway:session:{extauthz:session:canary}';
 const activity = 'extauthz:activity';
 
 async function plant(redis: TestRedis): Promise<Redis> {
-  const [admin] = redis.admins;
-  if (admin === undefined) throw new Error('no server');
+  const { admin } = redis;
   await admin.del(session, gateway, activity, 'other');
   await admin.hset(session, 'user_id', 'canary');
   await admin.hset(gateway, 'tokens', 'canary');

@@ -189,6 +189,47 @@ function suite(redis: () => TestRedis): void {
     }
   });
 
+  it('counts no use that was seen to fail: a holder that dies in an outage is the first', async () => {
+    const handle = aHandle();
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const seen = held(await eventually(handle, 1));
+      expect(seen.isRetry).toBe(attempt > 0);
+      await seen.markInFlight();
+      await seen.rest('unknown');
+    }
+    for (let unseen = 0; unseen < 2; unseen += 1) {
+      const dying = held(await eventually(handle, 1));
+      expect(dying.isRetry).toBe(true);
+      await dying.markInFlight();
+      dying.abandon();
+    }
+    expect(await eventually(handle, 1)).toEqual({ outcome: 'spent' });
+  });
+
+  it.each<[string, (lock: HeldLock) => Promise<void>, RegExp | null]>([
+    ['a failure without an answer', (lock) => lock.rest('unknown'), /^\?\|1\|0\|/],
+    ['a failure before anything was sent', (lock) => lock.rest('unspent'), /^\|1\|0\|/],
+    ['that nothing was sent after the mark', (lock) => (lock.unmark(), lock.release()), null],
+  ])('tells Redis again, which was away, of %s', async (_, tell, told) => {
+    const handle = aHandle();
+    const [away, there] = [
+      await redis().connect(users.writer),
+      await redis().connect(users.writer),
+    ] as const;
+    const lock = new RefreshLock(away, { retryAfter: 10_000, memory: 60_000 });
+    const holder = held(await lock.acquire(handle, 1));
+    await holder.markInFlight();
+    const value = () => there.get(refreshLockKey(handle));
+    expect(await value()).toMatch(/\|1\|1\|/);
+    away.disconnect(true);
+    await expect(tell(holder)).rejects.toThrow();
+    // Untold, it would be the holder's until its lease is over, and count as a use nobody saw end.
+    await until(async () => {
+      const now = await value();
+      return told === null ? now === null : now !== null && told.test(now);
+    });
+  });
+
   it('lives in a key that ends by itself', async () => {
     const handle = aHandle();
     const lock = held(await one.acquire(handle, 1));

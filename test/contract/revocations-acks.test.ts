@@ -14,12 +14,7 @@ const ada = userOwner('user-1');
 function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
   const links: AcknowledgedLink[] = [];
   let proxy: TcpProxy;
-  const server = (of: TestRedis) => {
-    const [one] = of.servers;
-    const [admin] = of.admins;
-    if (one === undefined || admin === undefined) throw new Error('no server');
-    return { one, admin };
-  };
+  const server = (of: TestRedis) => ({ one: of.server, admin: of.admin });
   beforeAll(async () => {
     await makeReplica(redis(), replica());
     proxy = await startTcpProxy(server(redis()).one.port);

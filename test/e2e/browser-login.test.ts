@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { people } from '@sallyport/demo/idp/people';
-import type { Page } from 'playwright-core';
 import {
+  apiCaller,
+  count,
   fillLoginForm,
   requestsOf,
   startForeignSite,
+  starts,
   startVisitors,
   type ForeignSite,
   type Visitors,
@@ -32,16 +34,10 @@ describe('logging in in Chromium', () => {
   });
   beforeEach(() => foreign.pages.clear());
 
-  const count = (requests: readonly string[], what: string): number =>
-    requests.filter((request) => request === what).length;
-  const starts = (requests: readonly string[]): number =>
-    count(requests, 'GET /oauth2/authorization/idp');
   const callbacks = (requests: readonly string[]): number =>
     count(requests, 'GET /login/oauth2/code/idp');
   const startUrl = (returnUrl: string): string =>
     `${origin}/oauth2/authorization/idp?returnUrl=${encodeURIComponent(returnUrl)}`;
-  const apiCaller = async (page: Page): Promise<unknown> =>
-    JSON.parse(await page.locator('body').innerText());
 
   describe.each([
     ['with the provider’s form', false],

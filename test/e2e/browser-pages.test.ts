@@ -187,7 +187,7 @@ describeOnRedis(
   { appendOnly: true },
 );
 
-/** All of it, as it came: nothing is loaded beside it. As the browser holds it, some bytes more. */
+/** As the browser holds it, some bytes more than came; nothing is loaded beside it. */
 async function bytesOf(page: Page): Promise<number> {
   return Buffer.byteLength(await page.content());
 }

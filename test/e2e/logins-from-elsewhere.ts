@@ -1,25 +1,26 @@
 import { expect, it } from '@jest/globals';
 import { people } from '@sallyport/demo/idp/people';
-import type { BrowserContext, Page } from 'playwright-core';
-import { fillLoginForm, requestsOf, type ForeignSite, type Visitors } from '../support/visitors.js';
+import type { Page } from 'playwright-core';
+import {
+  apiCaller,
+  cookieNames,
+  count,
+  fillLoginForm,
+  requestsOf,
+  starts,
+  type ForeignSite,
+  type Visitors,
+} from '../support/visitors.js';
 
 const [ada, grace = ada] = people;
 
 /** What another site's pages can do about a login, and what a person who comes from there finds. */
 export function loginsFromElsewhere(v: () => Visitors, foreign: () => ForeignSite): void {
   const origin = () => v().stack.origin;
-  const count = (requests: readonly string[], what: string): number =>
-    requests.filter((request) => request === what).length;
-  const starts = (requests: readonly string[]): number =>
-    count(requests, 'GET /oauth2/authorization/idp');
-  const cookieNames = async (context: BrowserContext): Promise<string[]> =>
-    (await context.cookies(origin())).map(({ name }) => name);
   const pendingLogins = async (): Promise<number> =>
     (await v().stack.admin().keys('gateway:login:*')).length;
   const startUrl = (returnUrl: string): string =>
     `${origin()}/oauth2/authorization/idp?returnUrl=${encodeURIComponent(returnUrl)}`;
-  const apiCaller = async (page: Page): Promise<unknown> =>
-    JSON.parse(await page.locator('body').innerText());
 
   async function followForeignLink(page: Page, href: string): Promise<void> {
     foreign().pages.set('/link', `<a id="go" href="${href}">go</a>`);
@@ -68,7 +69,7 @@ export function loginsFromElsewhere(v: () => Visitors, foreign: () => ForeignSit
       await page.waitForFunction(() => document.title === 'done');
       await page.waitForLoadState('networkidle');
       expect(starts(requests)).toBeGreaterThanOrEqual(24);
-      expect(await cookieNames(context)).toEqual([]);
+      expect(await cookieNames(context, origin())).toEqual([]);
       expect(await pendingLogins()).toBe(before);
     }));
 
@@ -94,7 +95,7 @@ export function loginsFromElsewhere(v: () => Visitors, foreign: () => ForeignSit
         await opener.click('#go');
         const page = (await opened) ?? opener;
         await page.getByRole('heading', { name: 'Log in?' }).waitFor();
-        expect(await cookieNames(context)).toEqual([]);
+        expect(await cookieNames(context, origin())).toEqual([]);
         expect(await pendingLogins()).toBe(before);
         await page.getByRole('link', { name: 'Log in' }).click();
         await fillLoginForm(page, ada);

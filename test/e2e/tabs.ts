@@ -4,7 +4,7 @@ import { exchange } from '@sallyport/demo/web-client/exchange';
 import type { PartName } from '@sallyport/demo/started-parts';
 import type { BrowserContext, Page, Response } from 'playwright-core';
 import { until } from '../support/until.js';
-import { requestsOf, type Visitors } from '../support/visitors.js';
+import { cookieNames, requestsOf, type Visitors } from '../support/visitors.js';
 
 const [ada, grace = ada] = people;
 const callback = 'GET /login/oauth2/code/idp';
@@ -12,8 +12,6 @@ const callback = 'GET /login/oauth2/code/idp';
 /** Several logins under way in one browser: each has cookies of its own, and they share the session's. */
 export function tabs(v: () => Visitors): void {
   const origin = () => v().stack.origin;
-  const cookieNames = async (context: BrowserContext): Promise<string[]> =>
-    (await context.cookies(origin())).map(({ name }) => name);
   const userStatus = async (id: string): Promise<number> => {
     const headers = [['Cookie', `__Host-session=${id}`]] as const;
     return (await exchange(`${origin()}/user`, { headers })).status;
@@ -53,7 +51,10 @@ export function tabs(v: () => Visitors): void {
       await Promise.all(tabs.map((tab) => v().expectLoggedIn(tab, grace)));
       expect(ours.filter((request) => request === callback)).toHaveLength(5);
       await until(() => given.size === 5);
-      expect((await cookieNames(context)).sort()).toEqual(['__Host-session', '__Host-sref']);
+      expect((await cookieNames(context, origin())).sort()).toEqual([
+        '__Host-session',
+        '__Host-sref',
+      ]);
       const cookies = await context.cookies(origin());
       const own = cookies.find(({ name }) => name === '__Host-session')?.value ?? '';
       expect(given).toContain(own);
@@ -62,7 +63,7 @@ export function tabs(v: () => Visitors): void {
       await Promise.all(tabs.map((tab) => v().expectLoggedIn(tab, grace)));
       await first.getByRole('button', { name: 'Log out' }).click();
       await first.getByRole('heading', { name: 'You are logged out' }).waitFor();
-      expect(await cookieNames(context)).toEqual([]);
+      expect(await cookieNames(context, origin())).toEqual([]);
       for (const tab of tabs) expect(await v().statusOf(tab, '/user')).toBe(401);
       expect(await userStatus(own)).toBe(401);
     }));
@@ -71,7 +72,9 @@ export function tabs(v: () => Visitors): void {
     v().withContext(async (context) => {
       const tabs = await Promise.all(Array.from({ length: 5 }, () => context.newPage()));
       await Promise.all(tabs.map((tab) => v().openLoginForm(tab)));
-      const pending = (await cookieNames(context)).filter((name) => name.includes('login'));
+      const pending = (await cookieNames(context, origin())).filter((name) =>
+        name.includes('login'),
+      );
       expect(pending).toHaveLength(5);
       const ids: string[] = [];
       for (const tab of [3, 0, 4, 1, 2].map((index) => tabs[index])) {
@@ -84,7 +87,10 @@ export function tabs(v: () => Visitors): void {
         await tab.reload();
         await v().expectLoggedIn(tab, grace);
       }
-      expect((await cookieNames(context)).sort()).toEqual(['__Host-session', '__Host-sref']);
+      expect((await cookieNames(context, origin())).sort()).toEqual([
+        '__Host-session',
+        '__Host-sref',
+      ]);
       const sessions = await tabs[0]?.evaluate(async () => {
         const answer = await fetch('/auth/sessions');
         return ((await answer.json()) as { sessions: { current: boolean }[] }).sessions;
@@ -102,7 +108,9 @@ export function tabs(v: () => Visitors): void {
         await v().openLoginForm(page);
         tabs.push(page);
       }
-      const pending = (await cookieNames(context)).filter((name) => name.includes('login'));
+      const pending = (await cookieNames(context, origin())).filter((name) =>
+        name.includes('login'),
+      );
       expect(pending).toHaveLength(5);
       const [oldest, youngest] = [tabs[0], tabs[5]];
       if (oldest === undefined || youngest === undefined) throw new Error('there are six');

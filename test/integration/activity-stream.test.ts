@@ -27,11 +27,7 @@ for (const kind of ['6.2', '7'] as const) {
     (redis) => {
       let stack: GatewayStack;
       let store: RedisSessionStore;
-      const admin = () => {
-        const [one] = redis().admins;
-        if (one === undefined) throw new Error('no server');
-        return one;
-      };
+      const admin = () => redis().admin;
       const resumed: number[] = [];
       beforeAll(async () => {
         store = new RedisSessionStore(await redis().connect(users.writer), {

@@ -59,7 +59,7 @@ describe('extauthz that was told to stop (R24)', () => {
 
   it.each<[string, Readonly<Record<string, string>>]>([
     ['', {}],
-    [', nor longer than a short deadline allows', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1000' }],
+    [', nor longer than a short deadline allows', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1900' }],
   ])('does not wait for a gRPC connection whose call never ends%s', async (_, deadline) => {
     await start('0', deadline);
     const socket = await heldCall(service.grpcPort);
@@ -71,7 +71,7 @@ describe('extauthz that was told to stop (R24)', () => {
   });
 
   it('ends at its deadline although somebody holds a port of it, and says what it left', async () => {
-    await start('0', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1000' });
+    await start('0', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1900' });
     const call = await heldCall(service.grpcPort);
     // Half a request: whoever sends it has a minute for the rest.
     const scrape = connect({ port: service.healthPort, host: '127.0.0.1' });

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
-import { checkHttp } from '../support/extauthz.js';
+import { checkHttp, shippedDeadlines } from '../support/extauthz.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { reportFigure } from '../support/figures.js';
 import { cases } from '../support/proofs.js';
@@ -19,6 +19,7 @@ describe('extauthz with far more to do than it may', () => {
       env: (proxied, own) => ({
         // The proxy shares a process with the callers, and would be what is overloaded.
         REDIS_PORT: String(direct ? own : proxied),
+        ...shippedDeadlines,
         EXTAUTHZ_MAX_CONCURRENT_CHECKS: String(limit),
       }),
     });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
-import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
+import { redisWithoutUsers, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
@@ -53,10 +53,10 @@ describeOnRedis(
     });
 
     it('keeps none from being ready where that is acknowledged', async () => {
-      const acknowledged = { EXTAUTHZ_REDIS_WRITE_RIGHTS: 'acknowledged' };
-      const env = { ...redis().env(users.admin), ...acknowledged };
+      const env = { ...redis().env(users.admin), ...redisWithoutUsers };
       const service = await startExtauthz({ directory: folder, env });
       expect(count(service, asked)).toBe(1);
+      expect(service.log()).toContain('nobody asks again');
       await service.child.kill();
     });
   },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
 import { contractKey, contractOf, contractText } from '@sallyport/shared';
-import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
+import { redisWithoutUsers, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { dump } from '../support/redis-dump.js';
 import { describeOnRedis, users, type RedisUser, type TestRedis } from '../support/redis.js';
 import { runBinary } from '../support/run-binary.js';
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const mayWrite = 'this account may write sessions';
 const ports = { EXTAUTHZ_HTTP_PORT: '0', EXTAUTHZ_GRPC_PORT: '0', EXTAUTHZ_HEALTH_PORT: '0' };
-const acknowledged = { EXTAUTHZ_REDIS_WRITE_RIGHTS: 'acknowledged' };
+const acknowledged = redisWithoutUsers;
 /** Reads like the shipped reader and writes hashes like a careless copy of it; ACL is closed to it. */
 const careless: RedisUser = { name: 'careless', password: 'careless-password' };
 const carelessRights =

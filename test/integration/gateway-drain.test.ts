@@ -118,7 +118,7 @@ describeOnRedis(
     });
 
     it('ends at its deadline although a request never ends, and says what it left', async () => {
-      const deadline = { GATEWAY_DRAIN_WAIT_MS: '0', GATEWAY_DRAIN_DEADLINE_MS: '500' };
+      const deadline = { GATEWAY_DRAIN_WAIT_MS: '0', GATEWAY_DRAIN_DEADLINE_MS: '3000' };
       const late = await startReplica(redis(), stack, deadline);
       // Half a request, which has 10 s for the rest.
       const socket = connect({ port: Number(new URL(late.origin).port), host: '127.0.0.1' });

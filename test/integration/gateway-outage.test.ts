@@ -9,11 +9,7 @@ describeOnRedis(
   'the gateway without Redis',
   (redis) => {
     let stack: GatewayStack;
-    const server = () => {
-      const [one] = redis().servers;
-      if (one === undefined) throw new Error('no server');
-      return one;
-    };
+    const server = () => redis().server;
     beforeAll(async () => {
       stack = await startGatewayStack(redis(), { GATEWAY_REDIS_TIMEOUT_MS: '1000' });
     });

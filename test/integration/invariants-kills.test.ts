@@ -35,8 +35,7 @@ describeOnRedis(
     /** The permission service's word in the schedule that runs. */
     let rolesOf: (userId: string) => number = () => 0;
     beforeAll(async () => {
-      const [admin] = redis().admins;
-      if (admin === undefined) throw new Error('no server');
+      const { admin } = redis();
       stack = await startGatewayStack(redis(), env);
       victims = new Victims(redis(), stack, env, (request, response) => {
         const [, userId = ''] = /users\/([^/]+)\/permissions/.exec(request.url ?? '') ?? [];

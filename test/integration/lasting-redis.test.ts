@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { freePort } from '@sallyport/demo/free-port';
+import { findRedisServer } from '@sallyport/demo/parts/redis-server';
 import { startRedis, type RedisProcess } from '@sallyport/demo/redis-process';
 import {
   closeRedis,
@@ -14,6 +16,7 @@ import {
   type RedisConnection,
 } from '@sallyport/shared/runtime';
 import { certificateAuthority } from '../support/certificates.js';
+import { asker, masterName, startSentinel } from '../support/sentinel-process.js';
 import { until } from '../support/until.js';
 
 describe('a connection that fails before it has a socket', () => {
@@ -81,6 +84,69 @@ describe('a connection that fails before it has a socket', () => {
     await expect(later.connect()).rejects.toThrow();
     await until(() => answers(later));
     expect(one.status).toBe('end');
+  });
+});
+
+describe('a connection that asks sentinels', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-asking-'));
+  const ends: (() => unknown)[] = [() => rmSync(directory, { recursive: true })];
+  let port: number;
+  let redis: RedisConnection;
+
+  beforeAll(async () => {
+    const server = await startRedis({ directory });
+    ends.push(() => server.kill());
+    port = await freePort();
+    const { path: binary } = await findRedisServer();
+    const sentinel = await startSentinel({ binary, directory, port, masterPort: server.port });
+    ends.push(() => sentinel.kill());
+  });
+  afterEach(() => closeRedis(redis));
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+
+  const config = (password: string, ...ports: number[]): RedisConfig => ({
+    nodes: ports.map((one) => ({ host: '127.0.0.1', port: one })),
+    mode: 'sentinel',
+    database: 0,
+    sentinel: { master: masterName, username: asker.name, password },
+  });
+  const create = (first: RedisConfig, current = () => first): RedisConnection => {
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    redis = createRedis(first, { command: 1_000, connect: 1_000 }, logger, current);
+    return redis;
+  };
+  const answers = (one: RedisConnection): Promise<boolean> =>
+    one.ping().then(
+      () => true,
+      () => false,
+    );
+
+  it('asks them with the password that the file holds by then, when they refused the first', async () => {
+    const one = create(config('of-yesterday', port), () => config(asker.password, port));
+    await expect(one.connect()).rejects.toThrow('All sentinels are unreachable');
+    await until(() => answers(one), 10_000);
+  });
+
+  it('writes nothing to standard error about one that is down', async () => {
+    const complaint = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    let attempts = 0;
+    const broken = createServer((socket) => {
+      attempts += 1;
+      socket.on('error', () => undefined).destroy();
+    });
+    broken.listen(0, '127.0.0.1');
+    await once(broken, 'listening');
+    try {
+      const one = create(config(asker.password, port, (broken.address() as AddressInfo).port));
+      await one.connect();
+      await until(() => attempts > 5, 10_000);
+      expect(complaint.mock.calls).toEqual([]);
+    } finally {
+      complaint.mockRestore();
+      broken.close();
+    }
   });
 });
 

@@ -13,11 +13,7 @@ describeOnRedis('6.2', 'a login in which roles are pushed', (redis) => {
   let current = 0;
   let login: InProcessGateway;
   let directory: InProcessGateway;
-  const admin = () => {
-    const [one] = redis().admins;
-    if (one === undefined) throw new Error('no server');
-    return one;
-  };
+  const admin = () => redis().admin;
   beforeAll(async () => {
     const idps = [new ModelIdp(turns).asProvider()];
     const common = { publicOrigin: 'http://localhost:8443', idps, clock: () => Date.now() };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionId } from '@sallyport/shared';
-import { answerOf, checkHttp, patientDeadlines } from '../support/extauthz.js';
+import { answerOf, checkHttp } from '../support/extauthz.js';
 import { startFailureRig, type FailureRig } from '../support/failure-rig.js';
 import { until } from '../support/until.js';
 
@@ -59,7 +59,7 @@ describe.each([
   beforeAll(async () => {
     writeFileSync(file, policy(0));
     rig = await startFailureRig({
-      env: () => ({ EXTAUTHZ_POLICY_FILE: file, ...patientDeadlines, ...env }),
+      env: () => ({ EXTAUTHZ_POLICY_FILE: file, ...env }),
     });
     for (const role of roles) ids[role] = await rig.write({ roles: [role] });
   });

@@ -16,10 +16,8 @@ for (const kind of ['6.2', '7'] as const) {
       let stack: ModeStack;
       let admin: Redis;
       beforeAll(async () => {
-        const [server] = redis().servers;
-        const [first] = redis().admins;
-        if (server === undefined || first === undefined) throw new Error('no server');
-        admin = first;
+        const { server } = redis();
+        ({ admin } = redis());
         stack = await startModeStack({
           readerEnv: redis().env(users.reader),
           writerEnv: { REDIS_URL: server.url(users.writer) },

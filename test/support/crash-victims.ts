@@ -98,8 +98,7 @@ export class Victims {
   }
 
   async #start(): Promise<Victim> {
-    const [server] = this.#redis.servers;
-    if (server === undefined) throw new Error('no server');
+    const { server } = this.#redis;
     const directory = await mkdtemp(join(tmpdir(), 'sallyport-victim-'));
     const crash = await startCrashSwitch(server.port);
     const [port, managementPort] = [await freePort(), await freePort()];

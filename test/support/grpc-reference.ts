@@ -61,7 +61,7 @@ export function referenceResponse(
       dynamic_metadata: struct({
         reason: decision.reason,
         ...(decision.rule === undefined ? {} : { rule: decision.rule }),
-        ...(decision.holder && holderFields(decision.holder.session)),
+        ...(decision.holder && holderFields(decision.holder)),
       }),
     };
   }

@@ -45,6 +45,10 @@ export interface TestRedis {
   readonly servers: readonly RedisProcess[];
   /** A connection of the admin to each server. */
   readonly admins: readonly Redis[];
+  /** The first of these: the only one, unless it is a Cluster. */
+  readonly admin: Redis;
+  /** Likewise of the servers. */
+  readonly server: RedisProcess;
   readonly config: (user: RedisUser) => RedisConfig;
   /** The variables by which a service finds it. */
   readonly env: (user: RedisUser) => Readonly<Record<string, string>>;
@@ -116,6 +120,11 @@ export function describeOnRedis(
   });
 }
 
+function firstOf<T>([one]: readonly T[]): T {
+  if (one === undefined) throw new Error('no server');
+  return one;
+}
+
 function missing(): never {
   throw new Error('Redis is there only inside a test');
 }
@@ -174,6 +183,8 @@ async function start(
     version: server.version,
     servers,
     admins,
+    admin: firstOf(admins),
+    server: firstOf(servers),
     config,
     env: (user) => ({
       ...(cluster

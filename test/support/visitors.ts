@@ -86,6 +86,24 @@ export function requestsOf(context: BrowserContext, origin: string): string[] {
   return seen;
 }
 
+export function count(requests: readonly string[], what: string): number {
+  return requests.filter((request) => request === what).length;
+}
+
+/** How many logins they began. */
+export function starts(requests: readonly string[]): number {
+  return count(requests, 'GET /oauth2/authorization/idp');
+}
+
+/** Whom the sample API, which answers with it, was called by. */
+export async function apiCaller(page: Page): Promise<unknown> {
+  return JSON.parse(await page.locator('body').innerText());
+}
+
+export async function cookieNames(context: BrowserContext, origin: string): Promise<string[]> {
+  return (await context.cookies(origin)).map(({ name }) => name);
+}
+
 export interface ForeignSite {
   readonly origin: string;
   /** The HTML at a path. */

@@ -1,6 +1,7 @@
 import type { SessionHandle } from '@sallyport/shared';
 import type { SessionLookup } from '../check.js';
 import { SessionWeights } from './session-weight.js';
+import { SieveQueue, type SieveNode } from './sieve-queue.js';
 
 export type FoundSession = Extract<SessionLookup, { outcome: 'found' }>;
 
@@ -9,9 +10,8 @@ export interface CachedSession extends FoundSession {
   readonly deadline: number;
 }
 
-interface Slot extends CachedSession {
-  /** Used since the hand last came by. */
-  hit: boolean;
+interface Slot extends CachedSession, SieveNode<Slot> {
+  readonly handle: SessionHandle;
 }
 
 /** How long "no such session" may be remembered, ms. A new session's write invalidates it at once. */
@@ -19,25 +19,24 @@ const negativeLifetime = 1_000;
 const maxNegatives = 10_000;
 /**
  * What the sessions may take on average, bytes: twice what one does that has a handful of names of its
- * own. A record may be forty times as large, and 100,000 of those would be the whole heap.
+ * own. A record may take 54 KB, and 100,000 of those were out of memory.
  */
 const bytesEach = 2_048;
 
 /**
  * What this process knows of sessions, bounded in their number and in the bytes they take.
  *
- * Eviction is SIEVE (Zhang et al., NSDI 2024): a hit only sets a bit, and a hand walks from the
- * oldest entry on, sparing once what was hit since it last came by. Once full, a session is admitted
- * at its second sight only, so that a run over more sessions than fit costs a bit test per miss and
- * evicts nothing that is in use (PERFORMANCE: a naive LRU was 1.5x of no cache there). Unknown ids
- * have a small map of their own: a flood of them evicts no session (ATTACKS 6).
+ * Who goes is {@link SieveQueue}'s to say. Once full, a session is admitted at its second sight only, so
+ * that a run over more sessions than fit costs a bit test per miss and evicts nothing that is in use
+ * (PERFORMANCE: a naive LRU was 1.5x of no cache there). Unknown ids have a small map of their own: a
+ * flood of them evicts no session (ATTACKS 6).
  */
 export class SessionCache {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #weights = new SessionWeights();
   #sessions = new Map<SessionHandle, Slot>();
-  #hand = this.#sessions.entries();
+  readonly #queue = new SieveQueue<Slot>();
   #negatives = new Map<SessionHandle, number>();
   readonly #seen = new Uint32Array(1 << 15);
   #sights = 0;
@@ -68,20 +67,30 @@ export class SessionCache {
       slot.hit = true;
       return slot;
     }
-    this.#remove(handle, slot);
+    this.#remove(slot);
     return undefined;
   }
 
   set(handle: SessionHandle, { session, identity, deadline }: CachedSession): void {
     const old = this.#sessions.get(handle);
-    if (old !== undefined) this.#remove(handle, old);
-    const slot: Slot = { outcome: 'found', session, identity, deadline, hit: false };
+    if (old !== undefined) this.#remove(old);
+    const slot: Slot = {
+      outcome: 'found',
+      session,
+      identity,
+      deadline,
+      handle,
+      hit: false,
+      older: undefined,
+      newer: undefined,
+    };
     if (this.#isFullFor(slot)) {
       // One that does not fit at all must not push the others out.
       if (this.#weights.alone(slot) > this.#maxBytes || !this.#seenBefore(handle)) return;
       while (this.#isFullFor(slot)) this.#evictOne();
     }
     this.#sessions.set(handle, slot);
+    this.#queue.add(slot);
     this.#weights.add(slot);
   }
 
@@ -92,19 +101,20 @@ export class SessionCache {
 
   delete(handle: SessionHandle): void {
     const slot = this.#sessions.get(handle);
-    if (slot !== undefined) this.#remove(handle, slot);
+    if (slot !== undefined) this.#remove(slot);
     this.#negatives.delete(handle);
   }
 
   clear(): void {
     this.#sessions = new Map();
-    this.#hand = this.#sessions.entries();
+    this.#queue.clear();
     this.#weights.clear();
     this.#negatives = new Map();
   }
 
-  #remove(handle: SessionHandle, slot: Slot): void {
-    this.#sessions.delete(handle);
+  #remove(slot: Slot): void {
+    this.#sessions.delete(slot.handle);
+    this.#queue.remove(slot);
     this.#weights.remove(slot);
   }
 
@@ -115,19 +125,9 @@ export class SessionCache {
     );
   }
 
-  /** The walk ends: a spared entry has lost its bit when the hand comes by again. */
   #evictOne(): void {
-    for (;;) {
-      const { value, done } = this.#hand.next();
-      if (done === true) {
-        this.#hand = this.#sessions.entries();
-      } else if (value[1].hit) {
-        value[1].hit = false;
-      } else {
-        this.#remove(...value);
-        return;
-      }
-    }
+    const slot = this.#queue.next();
+    if (slot !== undefined) this.#remove(slot);
   }
 
   #negative(handle: SessionHandle, now: number): 'absent' | undefined {

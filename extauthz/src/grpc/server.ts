@@ -7,6 +7,7 @@ import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
 import { maxCheckBytes } from '../header-limits.js';
 import type { RequestFacts } from '../request-facts.js';
+import { drainGrace } from '../transport.js';
 import { decodeCheckRequest } from './codec/check-request.js';
 import { encodeAllow } from './codec/check-response.js';
 import { encodeDenial } from './codec/denied-response.js';
@@ -28,8 +29,8 @@ export interface GrpcCheckOptions {
   readonly reflection?: boolean;
   readonly certificates?: Certificates | undefined;
   readonly limits?: Partial<GrpcLimits>;
-  /** From the stop to the cut of what is still open, ms; 2 s if left out: longer than any check takes. */
-  readonly drainGrace?: number;
+  /** From the stop to the cut of what is still open, ms; `drainGrace` if left out. */
+  readonly grace?: number;
 }
 
 export interface GrpcLimits extends ConnectionLimits {
@@ -103,7 +104,7 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
     },
     stop: async () => {
       health.stop();
-      await open.drain(options.drainGrace ?? 2_000);
+      await open.drain(options.grace ?? drainGrace);
       calls.stop();
     },
   };

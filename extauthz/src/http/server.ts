@@ -14,6 +14,7 @@ import type { Decision } from '../decision.js';
 import type { Events } from '../events.js';
 import { maxCheckBytes } from '../header-limits.js';
 import { requestFacts, type RequestFacts } from '../request-facts.js';
+import { drainGrace } from '../transport.js';
 import { CheckRequest } from './check-request.js';
 import { writeAllow, writeDenial } from './response.js';
 
@@ -29,8 +30,8 @@ export interface HttpCheckOptions {
   readonly certificates?: Certificates | undefined;
   /** From then on every answer closes its connection, so that Envoy goes elsewhere before we stop. */
   readonly isDraining: () => boolean;
-  /** From the stop to the cut of what is still open, ms; 2 s if left out: longer than any check takes. */
-  readonly drainGrace?: number;
+  /** From the stop to the cut of what is still open, ms; `drainGrace` if left out. */
+  readonly grace?: number;
 }
 
 export const serverOptions: ServerOptions<typeof CheckRequest> = {
@@ -75,7 +76,7 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
       return (server.address() as AddressInfo | null)?.port ?? options.port;
     },
     start: () => listen(server, options.port),
-    stop: () => drain(server, options.drainGrace ?? 2_000),
+    stop: () => drain(server, options.grace ?? drainGrace),
   };
 }
 

@@ -114,10 +114,30 @@ function isTrusted(address: string, trusted: BlockList): boolean {
 const widest = { ipv4: 8, ipv6: 16 };
 const ipv4Mapped = 96;
 
-/** Whether a range of addresses reaches far beyond what can be somebody's own proxies. */
-export function isTooWide(address: string, length: number): boolean {
-  if (!isIPv6(address)) return length < widest.ipv4;
-  if (length < widest.ipv6) return true;
+interface AddressRange {
+  readonly address: string;
+  readonly family: 'ipv4' | 'ipv6';
+  readonly length: number;
+}
+
+/** An address or a range such as 10.0.0.0/8; undefined if it is neither. */
+function parseRange(entry: string): AddressRange | undefined {
+  const [, address = '', bits] = /^([0-9a-f.:]+)(?:\/([0-9]{1,3}))?$/i.exec(entry.trim()) ?? [];
+  if (isIP(address) === 0) return undefined;
+  const [family, longest] = isIPv6(address) ? (['ipv6', 128] as const) : (['ipv4', 32] as const);
+  const length = Number(bits ?? longest);
+  return length <= longest ? { address, family, length } : undefined;
+}
+
+/** Whether it is a range that reaches far beyond what can be somebody's own proxies. */
+export function isWideRange(entry: string): boolean {
+  const range = parseRange(entry);
+  return range !== undefined && isTooWide(range);
+}
+
+function isTooWide({ address, family, length }: AddressRange): boolean {
+  if (length < widest[family]) return true;
+  if (family === 'ipv4') return false;
   // These stand for IPv4 addresses too, and are matched by them.
   const range = new BlockList();
   range.addSubnet(address, length, 'ipv6');
@@ -130,16 +150,10 @@ export function isTooWide(address: string, length: number): boolean {
 /** Peers whose X-Forwarded-For counts; undefined if one is no address or range, or is too wide. */
 export function parseTrustedProxies(text: string): BlockList | undefined {
   const list = new BlockList();
-  for (const entry of text.split(',').map((part) => part.trim())) {
-    const [address = '', bits] = entry.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    const length = Number(bits ?? (family === 'ipv6' ? 128 : 32));
-    const longest = family === 'ipv6' ? 128 : 32;
-    if (isIP(address) === 0 || !Number.isInteger(length) || length < 1 || length > longest) {
-      return undefined;
-    }
-    if (isTooWide(address, length)) return undefined;
-    list.addSubnet(address, length, family);
+  for (const range of text.split(',').map(parseRange)) {
+    if (range === undefined) return undefined;
+    if (isTooWide(range)) return undefined;
+    list.addSubnet(range.address, range.length, range.family);
   }
   return list;
 }

@@ -23,15 +23,21 @@ type RawEntry = readonly [id: string, fields: readonly string[] | null];
 export class ActivityStream {
   readonly #redis: RedisConnection;
   readonly #consumer: string;
+  readonly #forgetAfter: number;
 
-  constructor(redis: RedisConnection, consumer: string) {
+  /** @param forgetAfter how long a consumer may be silent until it is forgotten, ms */
+  constructor(redis: RedisConnection, consumer: string, forgetAfter = 3_600_000) {
     this.#redis = redis;
     this.#consumer = consumer;
+    this.#forgetAfter = forgetAfter;
   }
 
-  /** Makes the stream and the group where they are missing, and renews the TTL (ATTACKS 16). */
+  /**
+   * Makes the stream and the group where they are missing, renews the TTL (ATTACKS 16) and forgets
+   * consumers that have gone and left nothing unconfirmed.
+   */
   async repair(): Promise<'nothing' | 'made' | 'rebuilt'> {
-    const args = [group, believedFutureSeconds, lifetime];
+    const args = [group, believedFutureSeconds, lifetime, this.#forgetAfter];
     return (await repairScript.run(this.#redis, [activityStreamKey], args)) as
       'nothing' | 'made' | 'rebuilt';
   }

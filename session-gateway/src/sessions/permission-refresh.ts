@@ -3,15 +3,14 @@ import type { Correlation } from '../correlation.js';
 import type { GrantSources } from '../permissions/grant-sources.js';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { SessionLifecycle } from './session-lifecycle.js';
-import type { SessionStore, SessionUpdate, StoredSession, UpdateOutcome } from './session-store.js';
+import type { SessionStore, SessionUpdate, StoredSession } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export interface PermissionRefreshOptions {
-  readonly store: Pick<SessionStore, 'find' | 'update' | 'slide' | 'cap'>;
-  readonly sessions: Pick<SessionLifecycle, 'prolong'>;
+  readonly store: Pick<SessionStore, 'find' | 'update' | 'cap'>;
+  readonly sessions: Pick<SessionLifecycle, 'liftCap'>;
   readonly client: Pick<GrantSources, 'grantsOf'>;
   readonly events: RefreshEvents;
-  readonly idleSeconds: number;
   /** How long an answer may be used without asking again, seconds. */
   readonly freshSeconds: number;
 }
@@ -63,7 +62,7 @@ export class PermissionRefresh {
     handle: SessionHandle,
     correlation?: Correlation,
   ): Promise<'renewed' | 'failed' | 'gone'> {
-    const { store } = this.#options;
+    const { store, sessions } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const session = await orUnavailable(store.find(handle));
       if (session === undefined) return 'gone';
@@ -72,26 +71,9 @@ export class PermissionRefresh {
       const outcome = await orUnavailable(store.update(handle, { permissions }));
       if (outcome.outcome === 'gone') return 'gone';
       if (outcome.permissions !== 'stored') continue;
-      await this.liftCap(handle, session, outcome, correlation);
+      await sessions.liftCap(handle, session, outcome, correlation);
       return 'renewed';
     }
     return 'failed';
-  }
-
-  /**
-   * New permissions lift a cap; the deadline goes back to where use had brought it.
-   * @param stored what the store said: the cap may have come after the caller read the session
-   */
-  async liftCap(
-    handle: SessionHandle,
-    session: StoredSession,
-    stored: UpdateOutcome,
-    correlation?: Correlation,
-  ): Promise<void> {
-    if (stored.outcome === 'gone' || stored.uncapped === undefined) return;
-    const { lastAccessedAt } = stored.uncapped;
-    const { store, sessions, idleSeconds } = this.#options;
-    const slide = () => store.slide(handle, idleSeconds, lastAccessedAt);
-    await sessions.prolong(handle, session, slide, correlation);
   }
 }

@@ -3,6 +3,8 @@ import type { RedisConnection } from '@sallyport/shared/runtime';
 import { LuaScript } from './lua-script.js';
 
 const defaultLease = 5000;
+/** ms */
+const againAfter = 200;
 
 export type LockAttempt =
   | { readonly outcome: 'held'; readonly lock: HeldLock }
@@ -10,11 +12,11 @@ export type LockAttempt =
   | { readonly outcome: 'busy' }
   /** The last attempt failed a moment ago; it is not yet time for the next. */
   | { readonly outcome: 'resting' }
-  /** The token was sent twice and nobody knows what became of it: it is not sent again. */
+  /** The token was sent twice and nobody saw what became of it: it is not sent again. */
   | { readonly outcome: 'spent' };
 
 export interface HeldLock {
-  /** Whether the token was sent before and nobody knows what became of it. */
+  /** Whether the token was sent before, and may be spent. */
   readonly isRetry: boolean;
   /**
    * The last step before the identity provider is called. From here on the token may be spent, so
@@ -28,7 +30,10 @@ export interface HeldLock {
   settle(): void;
   /** Lets go; uses of unknown fate stay counted. Safe to repeat, and after any other end. */
   release(): Promise<void>;
-  /** The attempt failed: nobody tries again for a while. `unknown`: the token may be spent. */
+  /**
+   * The attempt failed: nobody tries again for a while. `unknown`: the token may be spent. Where Redis
+   * cannot be told it is told again in the background; this rejects all the same.
+   */
   rest(fate: 'unspent' | 'unknown'): Promise<void>;
   /** Leaves the mark as it is: the token was spent, and what came of it could not be stored. */
   abandon(): void;
@@ -64,22 +69,23 @@ export class RefreshLock {
   async acquire(handle: SessionHandle, tokenVersion: number): Promise<LockAttempt> {
     const owner = freshBytes(16).toString('base64url');
     const args = [owner, tokenVersion, this.#lease];
-    const [outcome, uses] = (await script.acquire.run(
+    const [outcome, uses, wasSent] = (await script.acquire.run(
       this.#redis,
       [refreshLockKey(handle)],
       args,
-    )) as ['held', number] | ['busy' | 'resting' | 'spent'];
+    )) as ['held', number, 0 | 1] | ['busy' | 'resting' | 'spent'];
     if (outcome !== 'held') return { outcome };
-    return { outcome, lock: this.#held(handle, owner, uses) };
+    return { outcome, lock: this.#held(handle, owner, uses, wasSent === 1) };
   }
 
   get #lease(): number {
     return this.#options.lease ?? defaultLease;
   }
 
-  #held(handle: SessionHandle, owner: string, uses: number): HeldLock {
+  #held(handle: SessionHandle, owner: string, uses: number, isRetry: boolean): HeldLock {
     const { retryAfter, memory } = this.#options;
     let leaseNow = this.#lease;
+    let asked = false;
     let marked = false;
     let settled = false;
     let ended = false;
@@ -98,26 +104,59 @@ export class RefreshLock {
       return first;
     };
     return {
-      isRetry: uses > 0,
+      isRetry,
       markInFlight: async () => {
         leaseNow = retryAfter;
+        asked = true;
         marked = await advance(owner, 1);
         return marked;
       },
       unmark: () => void (marked = false),
       settle: () => void (settled = true),
       release: async () => {
+        if (!end()) return;
         // A mark that nobody answered was followed by no use.
-        if (end()) await advance('release', 0, settled ? 0 : marked ? 2 : uses);
+        const most = settled ? 0 : marked ? 2 : uses;
+        const letGo = () => advance('release', 0, most);
+        await (asked && !marked ? this.#insist(letGo) : letGo());
       },
       rest: async (fate) => {
         if (!end()) return;
         // Sessions that failed together, in an outage, are not tried again together.
         leaseNow = retryAfter * (1 + Math.random() / 2);
-        if (fate === 'unspent') await advance('', marked ? -1 : 0);
-        else await advance('', 0, 1);
+        // It came back, and was seen to: however often, no such use is the one that nobody saw end.
+        if (fate === 'unspent') await this.#insist(() => advance('', marked ? -1 : 0));
+        else await this.#insist(() => advance('?', 0, uses));
       },
       abandon: () => void end(),
     };
+  }
+
+  /**
+   * Tells Redis again, in the background, what it could not be told now. Lost, a use whose end is known
+   * would stand as one that nobody saw end, and the second such use ends the session: an outage of the
+   * provider and a moment's of Redis would (TRUST R13). Only its owner changes the lock, so this is
+   * never too late.
+   */
+  async #insist(tell: () => Promise<unknown>): Promise<void> {
+    try {
+      await tell();
+    } catch (error) {
+      void this.#again(tell);
+      throw error;
+    }
+  }
+
+  async #again(tell: () => Promise<unknown>): Promise<void> {
+    const end = performance.now() + this.#options.retryAfter;
+    while (performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, againAfter).unref());
+      try {
+        await tell();
+        return;
+      } catch {
+        // Not yet.
+      }
+    }
   }
 }

@@ -16,7 +16,7 @@ import {
   type SessionOpeningOptions,
 } from './session-opening.js';
 import { ownersOf } from './session-owners.js';
-import type { Grants, SessionView, StoredSession } from './session-store.js';
+import type { Grants, SessionView, StoredSession, UpdateOutcome } from './session-store.js';
 import { orUnavailable } from './store-unavailable.js';
 
 export type { ClosedSession, EndedSession, SessionEnd } from './session-ending.js';
@@ -127,7 +127,7 @@ export class SessionLifecycle {
     grants: Omit<Grants, 'userId'>,
     correlation?: Correlation,
   ): Promise<number> {
-    const { store, lifetimes } = this.#options;
+    const { store } = this.#options;
     const freshForSeconds = this.#permFreshSeconds;
     const permissions = { expectedVersion: 'any' as const, ...grants, freshForSeconds };
     let changed = 0;
@@ -135,13 +135,26 @@ export class SessionLifecycle {
       const stored = await orUnavailable(store.update(handle, { permissions }));
       if (stored.outcome !== 'updated') continue;
       changed += 1;
-      if (stored.uncapped === undefined) continue;
-      const { lastAccessedAt } = stored.uncapped;
-      // The cap is lifted by them: the deadline goes back to where use had brought it.
-      const slide = () => store.slide(handle, lifetimes.idleSeconds, lastAccessedAt);
-      await this.prolong(handle, session, slide, correlation);
+      await this.liftCap(handle, session, stored, correlation);
     }
     return changed;
+  }
+
+  /**
+   * New permissions lift a cap; the deadline goes back to where use had brought it.
+   * @param stored what the store said: the cap may have come after the caller read the session
+   */
+  async liftCap(
+    handle: SessionHandle,
+    session: StoredSession,
+    stored: UpdateOutcome,
+    correlation?: Correlation,
+  ): Promise<void> {
+    if (stored.outcome === 'gone' || stored.uncapped === undefined) return;
+    const { lastAccessedAt } = stored.uncapped;
+    const { store, lifetimes } = this.#options;
+    const slide = () => store.slide(handle, lifetimes.idleSeconds, lastAccessedAt);
+    await this.prolong(handle, session, slide, correlation);
   }
 
   get #permFreshSeconds(): number {

@@ -26,11 +26,11 @@ export type RefreshOutcome =
 
 export interface SessionRefreshOptions {
   readonly store: Pick<SessionStore, 'find' | 'look' | 'update'>;
-  readonly sessions: Pick<SessionLifecycle, 'stands' | 'drop'>;
+  readonly sessions: Pick<SessionLifecycle, 'stands' | 'drop' | 'liftCap'>;
   readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
   readonly idps: ReadonlyMap<string, Pick<IdentityProvider, 'prepare' | 'refresh' | 'revoke'>>;
   readonly lock: Pick<RefreshLock, 'acquire'>;
-  readonly permissions: Pick<PermissionRefresh, 'fetch' | 'renew' | 'liftCap'>;
+  readonly permissions: Pick<PermissionRefresh, 'fetch' | 'renew'>;
   readonly ended: Pick<EndedSessions, 'remember'>;
   readonly events: RefreshEvents;
   readonly clock: Clock;
@@ -156,7 +156,7 @@ export class SessionRefresh {
       await permissions.renew(handle, correlation);
       return { outcome: 'refreshed' };
     }
-    await permissions.liftCap(handle, session, outcome, correlation);
+    await sessions.liftCap(handle, session, outcome, correlation);
     const isAsLooked = outcome.uncapped === undefined && current !== undefined;
     return { outcome: 'refreshed', ...(isAsLooked ? { session: current } : {}) };
   }

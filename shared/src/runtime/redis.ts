@@ -143,7 +143,6 @@ export function openRedisOnce(config: RedisConfig, timeouts: RedisTuning): Redis
     ...placeOf(config),
     // The detector's own connections to the sentinels would outlive this one.
     failoverDetector: false,
-    sentinelRetryStrategy: () => null,
     retryStrategy: () => null,
     autoResubscribe: false,
   });
@@ -161,7 +160,8 @@ function placeOf({ nodes, sentinel, tls }: RedisConfig): RedisOptions {
     role: 'master',
     Connector: MajorityConnector as RedisOptions['Connector'],
     failoverDetector: true,
-    sentinelRetryStrategy: retryDelay,
+    // It would go on inside the connector, with the secrets that it began with and asking no majority.
+    sentinelRetryStrategy: () => null,
     sentinelReconnectStrategy: retryDelay,
     sentinelCommandTimeout: 1_000,
     ...(username === undefined ? {} : { sentinelUsername: username }),

@@ -5,6 +5,9 @@ const patience = 500;
 /** How often the sentinels are asked again: news of a failover can be missed, ms. */
 const interval = 2_000;
 
+/** From our goodbye to the end of the connection, ms; it would hold a process up that stops. */
+const disconnectTimeout = 200;
+
 type Sentinel = NonNullable<RedisOptions['sentinels']>[number];
 
 /**
@@ -15,6 +18,18 @@ type Sentinel = NonNullable<RedisOptions['sentinels']>[number];
 export class MajorityConnector extends SentinelConnector {
   #named: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ConstructorParameters<typeof SentinelConnector>[0]) {
+    super(options);
+    // Those of the failover detector have nobody who listens: ioredis would write each failed attempt on
+    // a sentinel that is down to standard error, several a second, and to no log.
+    const inside = this as unknown as {
+      connectToSentinel(sentinel: Sentinel, options?: RedisOptions): Redis;
+    };
+    const dial = inside.connectToSentinel.bind(this);
+    inside.connectToSentinel = (sentinel, more) =>
+      dial(sentinel, { disconnectTimeout, ...more }).on('error', () => undefined);
+  }
 
   override async connect(
     ...of: Parameters<SentinelConnector['connect']>
@@ -108,7 +123,7 @@ async function ask({ host, port }: Sentinel, options: RedisOptions): Promise<str
     retryStrategy: () => null,
     connectTimeout: patience,
     commandTimeout: patience,
-    disconnectTimeout: 200,
+    disconnectTimeout,
     ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
     ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),

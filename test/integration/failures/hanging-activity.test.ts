@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { activityStreamKey, sessionHandle, type SessionId } from '@sallyport/shared';
+import { shippedDeadlines } from '../../support/extauthz.js';
 import { redisVersions, startFailureRig, type FailureRig } from '../../support/failure-rig.js';
 import { until } from '../../support/until.js';
 
@@ -9,7 +10,7 @@ const pause = 600_000;
 describe.each(redisVersions)('activity that %s does not take', (_name, options) => {
   let rig: FailureRig;
   beforeAll(async () => {
-    rig = await startFailureRig(options);
+    rig = await startFailureRig({ ...options, env: () => shippedDeadlines });
     await rig.admin.xgroup('CREATE', activityStreamKey, 'gateway', '$', 'MKSTREAM');
   });
   afterAll(() => rig.close());

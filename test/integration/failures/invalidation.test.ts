@@ -12,10 +12,7 @@ import { until } from '../../support/until.js';
 describe.each(redisVersions)('a revocation in %s', (_name, options) => {
   let rig: FailureRig;
   beforeAll(async () => {
-    rig = await startFailureRig({
-      ...options,
-      env: () => ({ EXTAUTHZ_REDIS_DEADLINE_MS: '400' }),
-    });
+    rig = await startFailureRig(options);
   });
   afterAll(() => rig.close());
 

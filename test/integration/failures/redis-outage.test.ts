@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
+import { shippedDeadlines } from '../../support/extauthz.js';
 import { redisVersions, startFailureRig, type FailureRig } from '../../support/failure-rig.js';
 import { until } from '../../support/until.js';
 
@@ -11,7 +12,7 @@ const hmgets = (rig: FailureRig): number =>
 describe.each(redisVersions)('%s that goes away and comes back', (_name, options) => {
   let rig: FailureRig;
   beforeAll(async () => {
-    rig = await startFailureRig(options);
+    rig = await startFailureRig({ ...options, env: () => shippedDeadlines });
   });
   afterAll(() => rig.close());
 

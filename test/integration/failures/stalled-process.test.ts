@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { shippedDeadlines } from '../../support/extauthz.js';
 import { keyOf, startFailureRig, type FailureRig } from '../../support/failure-rig.js';
 import { until } from '../../support/until.js';
 
@@ -16,7 +17,9 @@ const busyOnSignal = `data:text/javascript,${encodeURIComponent(
 describe('an extauthz that stood still', () => {
   let rig: FailureRig;
   beforeAll(async () => {
-    rig = await startFailureRig({ env: () => ({ NODE_OPTIONS: `--import ${busyOnSignal}` }) });
+    rig = await startFailureRig({
+      env: () => ({ ...shippedDeadlines, NODE_OPTIONS: `--import ${busyOnSignal}` }),
+    });
   });
   afterAll(() => rig.close());
 

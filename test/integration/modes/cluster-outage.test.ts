@@ -28,7 +28,7 @@ describe.each([
     redis = await redisCluster({ extraConfig: ['cluster-node-timeout 60000'] });
     service = await startExtauthz({
       directory,
-      env: { ...redis.env(users.reader), EXTAUTHZ_REDIS_DEADLINE_MS: '400', ...env },
+      env: { ...redis.env(users.reader), ...env },
     });
     checker = grpcChecker(service.grpcPort);
     checks = checksOf(service, checker);

@@ -29,8 +29,7 @@ describe('a Cluster of three, one of which takes no writes', () => {
 
   beforeAll(async () => {
     redis = await redisCluster();
-    const env = { ...redis.env(users.reader), EXTAUTHZ_REDIS_DEADLINE_MS: '400' };
-    service = await startExtauthz({ directory, env });
+    service = await startExtauthz({ directory, env: redis.env(users.reader) });
     checker = grpcChecker(service.grpcPort);
     checks = checksOf(service, checker);
     owner = await homeOf(activityStreamKey);

@@ -55,7 +55,8 @@ describe('check', () => {
   it.each(cases.map((one) => [one[0], one] as const))('denies with %s', (reason, one) => {
     const [, facts, lookup, policy, rule] = one;
     // Nobody is named whose session was not found good, and in the right lane.
-    const holder = reason.startsWith('missing_') ? { holder: lookup } : {};
+    const holder =
+      reason.startsWith('missing_') && lookup.outcome === 'found' ? { holder: lookup.session } : {};
     const named = rule === undefined ? {} : { rule };
     const expected = { outcome: 'deny', reason, ...named, ...holder };
     expect(check(facts, lookup, policy ?? noFile, now)).toEqual(expected);

@@ -22,6 +22,11 @@ const read = (bytes: Buffer): object => official.toObject(official.decode(bytes)
 const reference = (message: object): object =>
   read(checkMethod.responseSerialize(message as never));
 
+const allowOf = (session: Session): Allow => {
+  const identity = Object.freeze(identityOf(session));
+  return { outcome: 'allow', basis: 'session', session, identity, rule: 'r' };
+};
+
 describe('encodeAllow', () => {
   const seed = proofSeed;
 
@@ -62,10 +67,6 @@ describe('encodeAllow', () => {
     }
   }, 300_000);
 
-  const allowOf = (session: Session): Allow => {
-    const identity = Object.freeze(identityOf(session));
-    return { outcome: 'allow', basis: 'session', session, identity, rule: 'r' };
-  };
   /** As long as a record may have it: its size takes two bytes. */
   const longList = Array.from({ length: 256 }, (_, at) => `role-${String(at)}`.padEnd(31, 'x'));
   const unchanged = { cookie: undefined, remove: [] };
@@ -114,7 +115,7 @@ describe('encodeDenial', () => {
         kind: choices.one(['browser', 'native', 'service']),
       });
       const bare = deny(choices.one(reasons), `rule-${String(choices.below(9))}`);
-      const denied: Deny = { ...bare, holder: { session, identity: identityOf(session) } };
+      const denied: Deny = { ...bare, holder: session };
       expect(read(encode(denied))).toEqual(expected(denied));
       // Of the same prepared denial: who was denied before must not be in it.
       expect(read(encode(bare))).toEqual(expected(bare));
@@ -123,9 +124,8 @@ describe('encodeDenial', () => {
 
   it('says of an allow and of a denial the same of one session', () => {
     const session = someSession();
-    const holder = { session, identity: identityOf(session) };
-    const denied: Deny = { ...deny('missing_role', 'r'), holder };
-    const allowed: Allow = { outcome: 'allow', basis: 'session', ...holder, rule: 'r' };
+    const denied: Deny = { ...deny('missing_role', 'r'), holder: session };
+    const allowed = allowOf(session);
     for (let again = 0; again < 2; again += 1) {
       expect(read(encode(denied))).toEqual(expected(denied));
       const changes = { cookie: undefined, remove: [] };

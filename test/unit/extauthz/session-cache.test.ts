@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
 import { SessionCache, type CachedSession } from '../../../extauthz/src/cache/session-cache.js';
@@ -10,7 +12,32 @@ const entry = (deadline = 1000): CachedSession => {
   return { outcome: 'found', session, identity: identityOf(session), deadline };
 };
 
+/** A full collection, for which node is usually not asked. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  // What was looked at stays until the job ends (WeakRef, KeepDuringJob).
+  await new Promise((resolve) => setImmediate(resolve));
+  (runInNewContext('gc') as () => void)();
+}
+
 describe('SessionCache', () => {
+  it('holds nothing of what has gone, however often sessions change while there is room', async () => {
+    const cache = new SessionCache(10_000);
+    const handles = Array.from({ length: 100 }, aHandle);
+    const put: WeakRef<object>[] = [];
+    for (let round = 0; round < 200; round += 1) {
+      for (const handle of handles) {
+        const one = entry();
+        put.push(new WeakRef(one.session));
+        cache.delete(handle);
+        cache.set(handle, one);
+      }
+    }
+    await collectGarbage();
+    expect(put.filter((one) => one.deref() !== undefined)).toHaveLength(handles.length);
+    expect(cache.size).toBe(handles.length);
+  });
+
   it('gives back what was put in until its deadline, and not at it', () => {
     const cache = new SessionCache(10);
     const handle = aHandle();

@@ -75,6 +75,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
         lock.failing === 'stands' ? Promise.reject(new Error('down')) : sessions.stands(...args),
       ),
     drop: (h: typeof handle) => before('drop', () => sessions.drop(h)),
+    liftCap: (...args: Parameters<typeof sessions.liftCap>) => sessions.liftCap(...args),
   };
   const events = new Proxy({} as RefreshEvents, {
     get: (_, name) => (what?: unknown) => void log.push(`${String(name)} ${String(what)}`),
@@ -83,7 +84,6 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
     store,
     sessions,
     events,
-    idleSeconds: 1800,
     freshSeconds: 900,
     client: {
       grantsOf: () =>

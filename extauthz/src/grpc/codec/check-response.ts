@@ -1,4 +1,4 @@
-import { identityHeaders } from '@sallyport/shared';
+import { identityHeaders, type Session } from '@sallyport/shared';
 import type { CredentialChanges } from '../../answer.js';
 import type { Allow } from '../../decision.js';
 import { fieldSize, lengthDelimited, putVarint, textField } from './fields.js';
@@ -12,9 +12,6 @@ export const metadataTag = lengthDelimited(4);
 const allowStatus = Buffer.from([0x0a, 0x00]);
 const nothing = Buffer.alloc(0);
 
-/** Whose request it is: nobody's where there is no session. */
-type Holder = Pick<Allow, 'identity' | 'session'>;
-
 const identityNames = identityHeaders.map((name) => textField(1, name));
 const cookieName = textField(1, 'cookie');
 const userIdKey = textField(1, 'user_id');
@@ -27,9 +24,8 @@ function kindEntry(kind: string): Buffer {
 }
 
 /** The metadata's entries of a session's holder: user id and kind. */
-export function holderEntries({ session }: Holder): Buffer {
-  const userId = metadataEntry('user_id', session?.userId ?? '');
-  return Buffer.concat([userId, kindEntry(session?.kind ?? '')]);
+export function holderEntries({ userId, kind }: Pick<Session, 'userId' | 'kind'>): Buffer {
+  return Buffer.concat([metadataEntry('user_id', userId), kindEntry(kind)]);
 }
 
 const rules = new Map<string, Buffer>();

@@ -42,7 +42,7 @@ function prepare(denial: Denial, { reason, rule }: Deny): Prepared {
     bytesField(
       2,
       bytesField(1, numberField(1, denial.status)),
-      ...denial.headers.map(([name, value]) => headerOption(2, name, value)),
+      ...denial.headers.map(([name, value]) => headerOption(name, value)),
       textField(3, denial.body),
     ),
   ]);

@@ -1,4 +1,4 @@
-/** Encoded protobuf fields, for the parts of an answer that are built once. */
+/** Protobuf fields, encoded whole, and the sizes and tags of those that are written in place. */
 
 const varint = 0;
 

@@ -14,12 +14,12 @@ import {
 const end = Buffer.concat([numberField(3, 2), numberField(4, 1)]);
 const valueTag = lengthDelimited(2);
 const headerTag = lengthDelimited(1);
-/** OkHttpResponse.headers, as `headerOption(2, …)` has it. */
+/** OkHttpResponse.headers, as `headerOption` has it. */
 const optionTag = lengthDelimited(2);
 
-/** envoy.config.core.v3.HeaderValueOption */
-export function headerOption(number: number, name: string, value: string): Buffer {
-  return bytesField(number, bytesField(1, textField(1, name), textField(2, value)), end);
+/** envoy.config.core.v3.HeaderValueOption, one of `headers` of an allow and of a denial alike. */
+export function headerOption(name: string, value: string): Buffer {
+  return bytesField(2, bytesField(1, textField(1, name), textField(2, value)), end);
 }
 
 /** One of OkHttpResponse.headers, written in place: all but the value is the same for every request. */
