@@ -4,6 +4,8 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
+import { Cluster } from 'ioredis';
+import { ownerNames, ownKey } from './cluster-slots.js';
 import { answerAtStart } from './start-checks.js';
 
 /** How long until an account that may write, or of which nothing is known yet, is asked again, ms. */
@@ -76,15 +78,34 @@ export function rightsWatch(
   };
 }
 
+/** In a Cluster of every primary: each has users of its own. The worst of what they say. */
+async function writeRights(redis: RedisConnection, prefix: string): Promise<Rights> {
+  const keys =
+    redis instanceof Cluster
+      ? [...ownerNames(redis)].map((name) => ownKey(redis, prefix, name)())
+      : [`${prefix}write-probe`];
+  const answers = await Promise.all(keys.map((key) => rightsOn(redis, key)));
+  const [worst] = answers.sort((one, other) => badness(other) - badness(one));
+  if (worst === undefined) throw new Error('no primary is known yet');
+  return worst;
+}
+
+/** Who may write is worst; of those who may not, one whose answer is to be told of comes first. */
+function badness({ mayWrite, said }: Rights): number {
+  if (mayWrite === true) return 3;
+  if (mayWrite === undefined) return 2;
+  return said === undefined ? 0 : 1;
+}
+
 /**
  * By an HSET with a field that has no value: Redis judges the user first and then, without effect, the
  * words. Not by ACL DRYRUN, which the shipped user may not ask. HSET, because it is what forges a
  * session, and what the gateway's own account has: HDEL, say, that one has not.
- * Cost: an entry in Redis's ACL LOG per start where the account is as it should be.
+ * Cost: an entry in the ACL LOG of each per start where the account is as it should be.
  */
-async function writeRights(redis: RedisConnection, prefix: string): Promise<Rights> {
+async function rightsOn(redis: RedisConnection, key: string): Promise<Rights> {
   try {
-    await redis.hset(`${prefix}write-probe`, 'user_id', '', 'roles');
+    await redis.hset(key, 'user_id', '', 'roles');
     return { mayWrite: true };
   } catch (error) {
     const reason = redisErrorReason(error);

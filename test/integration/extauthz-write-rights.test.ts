@@ -74,6 +74,28 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
     expect(await dump(redis())).toEqual([]);
   });
 
+  it('is refused at the start where one primary alone lets it write', async () => {
+    const { admins, version } = redis();
+    const last = admins[admins.length - 1];
+    if (last === undefined) throw new Error('no server');
+    const { name } = users.reader;
+    const shipped = ((await last.call('ACL', 'LIST')) as string[]).find((line) =>
+      line.startsWith(`user ${name} `),
+    );
+    const sessions = version[0] >= 7 ? '%RW~extauthz:session:*' : '~extauthz:session:*';
+    await last.call('ACL', 'SETUSER', name, sessions, '+hset');
+    const { code, out } = await runBinary(extauthzBinary, {
+      ...redis().env(users.reader),
+      ...ports,
+    });
+    await last.call(
+      'ACL',
+      'SETUSER',
+      ...(shipped ?? '').replace(/^user (\S+) /, '$1 reset ').split(' '),
+    );
+    expect({ code, out }).toEqual({ code: 1, out: expect.stringContaining(mayWrite) });
+  });
+
   it('is refused together with what else Redis is asked for', async () => {
     const text = contractText(
       contractOf({ keyForm: 'raw', keyPrefix: 'other:', cookieName: '__Host-session' }),
@@ -93,11 +115,11 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
     await service.child.kill();
   });
 
-  it('as shipped is taken, and nothing is left but one refusal', async () => {
+  it('as shipped is taken, and nothing is left but one refusal of each primary', async () => {
     const before = await refusals();
     const service = await start(redis(), users.reader);
     expect(service.log()).not.toContain('may write');
-    expect(await refusals()).toBe(before + 1);
+    expect(await refusals()).toBe(before + redis().admins.length);
     expect(await dump(redis())).toEqual([]);
     await service.child.kill();
   });

@@ -70,8 +70,8 @@ export class SessionOpening {
   }
 
   /**
-   * A session under an id that did not exist before (TRUST T8); then the ones it replaces end, and
-   * those beyond the limit. If any of that fails the new one must not begin: its owner would hold
+   * A session under an id that did not exist before (TRUST T8); then those beyond the limit end, and
+   * the ones it replaces. If any of that fails the new one must not begin: its owner would hold
    * two, or one that was revoked while the person was at the provider.
    * @throws LoginRevokedError
    */
@@ -120,9 +120,11 @@ export class SessionOpening {
       // Here and below for want of room, nobody asked for a revocation: that a replica is away must
       // not keep anybody from logging in. Should a failover undo it, the journal repeats it.
       const terms = { how: 'replaced', replacedBy: profile, correlation } as const;
+      if (size > this.#options.limit) await this.#makeRoom(session, handle, replaced, correlation);
+      // Last: whatever failed after it would leave the browser without any session.
       for (const old of new Set(replaced)) await this.#ending.end(old, terms);
-      await orUnavailable(index.leave(owners, replaced));
-      if (size > this.#options.limit) await this.#makeRoom(session, handle, correlation);
+      // What stays there is a ghost, and goes when somebody reads the index.
+      await index.leave(owners, replaced).catch(() => undefined);
       return { id, handle, isOutdated: outdated };
     } catch (error) {
       await store.remove(handle).catch(() => undefined);
@@ -141,13 +143,14 @@ export class SessionOpening {
   async #makeRoom(
     session: NewSession,
     newest: SessionHandle,
+    replaced: readonly SessionHandle[],
     correlation: Correlation | undefined,
   ): Promise<void> {
     const { index, store, limit } = this.#options;
     const [user] = ownersOf(session);
     if (user === undefined) return;
     const all = (await orUnavailable(sessionsOf(user, index, store)))
-      .filter((one) => one.session.kind === session.kind)
+      .filter((one) => one.session.kind === session.kind && !replaced.includes(one.handle))
       .sort(byBirth);
     // Only those before it: of two logins at the same time each would end the other.
     const earlier = all.findIndex(({ handle }) => handle === newest);

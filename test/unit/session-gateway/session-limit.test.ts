@@ -88,6 +88,38 @@ describe('SessionLifecycle', () => {
     expect(await store.find(handles[0] as never)).toBeDefined();
   });
 
+  it('counts not what the new one replaces', async () => {
+    const { sessions, open } = aWorld(2);
+    const [first, second] = [await open(), await open()];
+    const third = await sessions.open(login, grants, 5, [second.handle]);
+    const found = await Promise.all([first, second, third].map(({ id }) => sessions.find(id)));
+    expect(found.map((session) => session !== undefined)).toEqual([true, false, true]);
+  });
+
+  it('leaves the session that is to be replaced where room cannot be made', async () => {
+    const { sessions, store, index, open } = aWorld(2);
+    const [, second] = [await open(), await open()];
+    await open();
+    const old = await open();
+    const find = store.find.bind(store);
+    index.page = () => Promise.reject(new Error('gone away'));
+    await expect(
+      sessions.open(login, grants, 5, [second.handle, old.handle]),
+    ).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    expect(await find(old.handle)).toBeDefined();
+  });
+
+  it('lets in whose replaced session could not be taken out of the index', async () => {
+    const { sessions, index, open } = aWorld(10);
+    const old = await open();
+    index.leave = () => Promise.reject(new Error('gone away'));
+    const { id } = await sessions.open(login, grants, 5, [old.handle]);
+    expect(await sessions.find(id)).toBeDefined();
+    expect(await sessions.find(old.id)).toBeUndefined();
+  });
+
   it('lets in any number without a limit', async () => {
     const { sessions, open } = aWorld(0);
     for (let count = 0; count < 20; count += 1) await open();
