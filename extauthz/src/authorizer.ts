@@ -5,7 +5,7 @@ import {
   type SessionHandle,
   type SessionKeyForm,
 } from '@sallyport/shared';
-import { decide, needsSession, preCheck, type SessionLookup } from './check.js';
+import { decide, decidesBySession, needsSession, preCheck, type SessionLookup } from './check.js';
 import { deny, type Decision } from './decision.js';
 import type { Policy } from './policy.js';
 import type { Route } from './policy.js';
@@ -59,7 +59,11 @@ export function authorizer({ reader, keyForm, policy, now, onUsed }: AuthorizerO
     }
     const handle = sessionHandle(credential.id, keyForm);
     const lookup = mayWait ? reader.find(handle) : reader.known(handle);
-    if (lookup === undefined) return overloaded;
+    if (lookup === undefined) {
+      return decidesBySession(facts, route)
+        ? overloaded
+        : decide(facts, { ...route, shadow: undefined }, notAsked, now());
+    }
     return lookup instanceof Promise
       ? lookup.then((answer) => () => finish(facts, route, handle, answer))
       : finish(facts, route, handle, lookup);

@@ -56,8 +56,13 @@ export function preCheck(facts: RequestFacts, policy: Policy): Route {
  */
 export function needsSession(facts: RequestFacts, route: Route): boolean {
   return (
-    route.needsSession && (reachesSession(route.rule, facts) || reachesSession(route.shadow, facts))
+    route.needsSession && (decidesBySession(facts, route) || reachesSession(route.shadow, facts))
   );
+}
+
+/** The same of the rule that decides: one on trial must not be what a request waits for. */
+export function decidesBySession(facts: RequestFacts, { rule }: Route): boolean {
+  return reachesSession(rule, facts);
 }
 
 function reachesSession(rule: Rule | undefined, facts: RequestFacts): boolean {

@@ -64,8 +64,14 @@ export function readPath(path: string): PathReading {
 }
 
 /**
+ * More marks on one letter than any text has (UAX #15, Stream-Safe Text). To put thousands in order takes
+ * quadratic time, and it is a stranger who sends them.
+ */
+const longMarkRun = /\p{M}{31}/u;
+
+/**
  * The path as the rules compare it: decoded, in Unicode's composed form. Undefined where it is not
- * UTF-8, or has a character that some upstream folds into a structural one.
+ * UTF-8, has a character that some upstream folds into a structural one, or marks without end.
  */
 export function decodedPath(path: string): string | undefined {
   let text: string;
@@ -79,7 +85,7 @@ export function decodedPath(path: string): string | undefined {
     if (code < 0x80) continue;
     if (code < 0xa0 || foldedByUpstreams.has(text.charAt(at))) return undefined;
   }
-  return text.normalize('NFC');
+  return longMarkRun.test(text) ? undefined : text.normalize('NFC');
 }
 
 /** `%XX` that nobody decodes into structure, now or in a second round, and that had to be written so. */

@@ -122,7 +122,9 @@ function circuitOf(options: {
   const probe = (): void => {
     const redis = connection();
     if (redis === undefined) return;
-    if (now() - silentSince > giveUpAfter) {
+    // A dial has a time limit of its own, and may take longer than this.
+    if (redis.status !== 'ready') silentSince = now();
+    else if (now() - silentSince > giveUpAfter) {
       silentSince = now();
       giveUp(redis);
     }
@@ -139,7 +141,7 @@ function circuitOf(options: {
     trip: () => {
       if (timer !== undefined) return;
       silentSince = now();
-      timer = setInterval(probe, probeInterval);
+      timer = setInterval(probe, probeInterval).unref();
     },
     close,
   };

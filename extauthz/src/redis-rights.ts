@@ -4,8 +4,8 @@ import {
   type RedisConnection,
   type Unit,
 } from '@sallyport/shared/runtime';
-import { Cluster } from 'ioredis';
-import { ownerNames, ownKey } from './cluster-slots.js';
+import { Cluster, type Redis } from 'ioredis';
+import { nodeNamed, ownerNames, ownKey } from './cluster-slots.js';
 import { answerAtStart } from './start-checks.js';
 
 /** How long until an account that may write, or of which nothing is known yet, is asked again, ms. */
@@ -80,14 +80,23 @@ export function rightsWatch(
 
 /** In a Cluster of every primary: each has users of its own. The worst of what they say. */
 async function writeRights(redis: RedisConnection, prefix: string): Promise<Rights> {
-  const keys =
+  const asked =
     redis instanceof Cluster
-      ? [...ownerNames(redis)].map((name) => ownKey(redis, prefix, name)())
-      : [`${prefix}write-probe`];
-  const answers = await Promise.all(keys.map((key) => rightsOn(redis, key)));
+      ? primariesOf(redis, prefix)
+      : [{ server: redis, key: `${prefix}write-probe` }];
+  const answers = await Promise.all(asked.map(({ server, key }) => rightsOn(server, key)));
   const [worst] = answers.sort((one, other) => badness(other) - badness(one));
   if (worst === undefined) throw new Error('no primary is known yet');
   return worst;
+}
+
+/** Asked directly: another one judges its own user before it says MOVED. @throws Error while one is unknown */
+function primariesOf(cluster: Cluster, prefix: string): { server: Redis; key: string }[] {
+  return [...ownerNames(cluster)].map((name) => {
+    const server = nodeNamed(cluster, name);
+    if (server === undefined) throw new Error(`${name} is not connected yet`);
+    return { server, key: ownKey(cluster, prefix, name)() };
+  });
 }
 
 /** Who may write is worst; of those who may not, one whose answer is to be told of comes first. */
@@ -103,7 +112,7 @@ function badness({ mayWrite, said }: Rights): number {
  * session, and what the gateway's own account has: HDEL, say, that one has not.
  * Cost: an entry in the ACL LOG of each per start where the account is as it should be.
  */
-async function rightsOn(redis: RedisConnection, key: string): Promise<Rights> {
+async function rightsOn(redis: Pick<Redis, 'hset'>, key: string): Promise<Rights> {
   try {
     await redis.hset(key, 'user_id', '', 'roles');
     return { mayWrite: true };

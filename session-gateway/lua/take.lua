@@ -5,7 +5,7 @@
 -- KEYS[3] where they are left, in the same slot; KEYS[4], KEYS[5] the plan, left out in a Cluster,
 -- where it has another slot.
 -- ARGV[1] '' to leave none, or JSON: idps, replacedBy { idp, sub }, handle, life, lease (ms), limit.
--- Returns { what `look` does, whom the plan pushed out }.
+-- Returns { what `look` does, whom the plan pushed out, how many of the two keys there were }.
 
 -- What is to be left, as JSON, or nil.
 local function tokens_to_leave(order)
@@ -25,7 +25,7 @@ end
 local known, answer = pcall(look)
 local order = ARGV[1] ~= '' and cjson.decode(ARGV[1])
 local is_clear, left = pcall(function() return order and tokens_to_leave(order) end)
-redis.call('DEL', KEYS[1], KEYS[2])
+local ended = redis.call('DEL', KEYS[1], KEYS[2])
 local pushed_out = {}
 if is_clear and left then
   pcall(function()
@@ -33,4 +33,4 @@ if is_clear and left then
     if KEYS[4] then pushed_out = plan_left(KEYS[4], KEYS[5], { order.handle }, order) end
   end)
 end
-return { known and answer or { 'absent' }, pushed_out }
+return { known and answer or { 'absent' }, pushed_out, ended }

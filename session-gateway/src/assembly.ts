@@ -179,7 +179,13 @@ export function assemble(
     events,
   });
 
-  const server = gatewayServer(config.port, app, () => health.draining);
+  const server = gatewayServer(
+    config.port,
+    app,
+    () => health.draining,
+    // The workers stop after it: what they have sent must come back within the deadline too.
+    config.drainDeadline / 2,
+  );
   health.add('gateway server', () => server.listening);
   // Alive, and not ready, while it waits for Redis.
   const units: Unit[] = [

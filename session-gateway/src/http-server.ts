@@ -12,11 +12,15 @@ const maxHeaderBytes = 65_536;
 /** Above Envoy's upstream idle timeout (50 s), or Envoy meets connections that are being closed. */
 const keepAliveTimeout = 75_000;
 
-/** @param draining from then on every connection is given up after its answer: its caller has others */
+/**
+ * @param draining from then on every connection is given up after its answer: its caller has others
+ * @param grace from the stop to the cut of what is still open, ms
+ */
 export function gatewayServer(
   port: number,
   listener: RequestListener,
   draining: () => boolean = () => false,
+  grace?: number,
 ): GatewayServer {
   const server = createServer(
     {
@@ -41,6 +45,6 @@ export function gatewayServer(
       return server.listening;
     },
     start: () => listen(server, port),
-    stop: () => closeServer(server),
+    stop: () => closeServer(server, grace),
   };
 }

@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ownerKeys, revokeDueKey, sessionKey, userOwner } from '@sallyport/shared';
 import { AcknowledgedLink } from '../../session-gateway/src/sessions/acknowledged-link.js';
 import type { SpentSession } from '../../session-gateway/src/oidc/token-revocations.js';
+import { RevocationJournal } from '../../session-gateway/src/sessions/revocation-journal.js';
 import type { RevocationsOptions } from '../../session-gateway/src/sessions/revocations.js';
 import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
 import { makeReplica } from '../support/replica-of.js';
@@ -47,6 +48,19 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
     const { admin } = server(replica());
     const keys = handles.map((handle) => sessionKey('extauthz:session:', handle));
     expect(await admin.exists(...keys)).toBe(0);
+  });
+
+  it('are remembered for a failover, and what ended nothing is not', async () => {
+    const remember = jest.spyOn(RevocationJournal.prototype, 'remember');
+    try {
+      const under = await acknowledged(5000);
+      const handle = await under.open();
+      expect(await under.store.take(handle)).toBeDefined();
+      expect(await under.store.take(handle)).toBeUndefined();
+      expect(remember.mock.calls.map(([, writes]) => writes.length)).toEqual([1, 0]);
+    } finally {
+      remember.mockRestore();
+    }
   });
 
   it('reg-A14: are not done while the replica is frozen, also when asked again, and are finished later', async () => {

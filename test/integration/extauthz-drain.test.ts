@@ -90,29 +90,49 @@ describe('extauthz that was told to stop (R24)', () => {
     scrape.destroy();
   });
 
-  it('does not wait for a gRPC connection that never ends its TLS handshake', async () => {
-    const authority = certificateAuthority();
-    const own = authority.issue({ name: 'extauthz' });
-    const [cert, key] = [join(directory, 'cert'), join(directory, 'key')];
-    writeFileSync(cert, own.cert);
-    writeFileSync(key, own.key);
-    // Less than the 10 s that a handshake is given: it cannot end by itself before.
-    const deadline = { EXTAUTHZ_DRAIN_DEADLINE_MS: '7000' };
-    await start('0', { EXTAUTHZ_TLS_CERT: cert, EXTAUTHZ_TLS_KEY: key, ...deadline });
+  it('does not wait for a CONNECT whose peer stays', async () => {
+    await start('0', { EXTAUTHZ_DRAIN_DEADLINE_MS: '7000' });
     await until(() => service.log().includes('"msg":"ready"'));
-    const place = { port: service.grpcPort, host: '127.0.0.1' };
-    const silent = connect(place);
-    silent.on('error', () => undefined);
-    await once(silent, 'connect');
-    // Connections are accepted in their order: with this one the silent one has been, too.
-    const later = connectTls({ ...place, ca: authority.cert, ALPNProtocols: ['h2'] });
-    await once(later, 'secureConnect');
-    later.destroy();
+    const socket = connect({ port: service.httpPort, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    socket.write('CONNECT e:443 HTTP/1.1\r\nHost: e\r\n\r\n');
+    await once(socket, 'data');
+    socket.write('x');
     terminate();
     await until(() => service.child.pid === undefined);
     expect(service.log()).toContain('"msg":"stopped"');
-    silent.destroy();
+    socket.destroy();
   });
+
+  it.each(['grpc', 'http'] as const)(
+    'does not wait for a %s connection that never ends its TLS handshake',
+    async (transport) => {
+      const authority = certificateAuthority();
+      const own = authority.issue({ name: 'extauthz' });
+      const [cert, key] = [join(directory, 'cert'), join(directory, 'key')];
+      writeFileSync(cert, own.cert);
+      writeFileSync(key, own.key);
+      // Less than the 10 s that a handshake is given: it cannot end by itself before.
+      const deadline = { EXTAUTHZ_DRAIN_DEADLINE_MS: '7000' };
+      await start('0', { EXTAUTHZ_TLS_CERT: cert, EXTAUTHZ_TLS_KEY: key, ...deadline });
+      await until(() => service.log().includes('"msg":"ready"'));
+      const place = { port: service[`${transport}Port`], host: '127.0.0.1' };
+      const silent = connect(place);
+      silent.on('error', () => undefined);
+      await once(silent, 'connect');
+      // Connections are accepted in their order: with this one the silent one has been, too.
+      const later = connectTls({
+        ...{ ...place, ca: authority.cert },
+        ALPNProtocols: [transport === 'grpc' ? 'h2' : 'http/1.1'],
+      });
+      await once(later, 'secureConnect');
+      later.destroy();
+      terminate();
+      await until(() => service.child.pid === undefined);
+      expect(service.log()).toContain('"msg":"stopped"');
+      silent.destroy();
+    },
+  );
 });
 
 /** A connection with one call on it that is never finished. */

@@ -194,6 +194,19 @@ describe('unary calls taken from grpc-js', () => {
     expect(ours.theirs()).toBe(0);
   });
 
+  it.each<[string, Record<string, string>]>([
+    ['of another method', { ':path': other }],
+    ['of another content type', { 'content-type': 'application/grpc+json' }],
+    ['that is compressed', { 'grpc-encoding': 'gzip' }],
+  ])('cuts a message %s off, too, when its time is up', async (_, headers) => {
+    const { session } = await start(true, echo, 100);
+    const stream = open(session, headers);
+    const answer = answerOf(stream);
+    stream.write(message(Buffer.alloc(500)).subarray(0, 50));
+    await answer;
+    expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  });
+
   it('T27: have a time for their message, are told so, and cut off if they go on', async () => {
     const { session } = await start(true, echo, 100);
     const whole = message(Buffer.alloc(500));

@@ -153,6 +153,8 @@ describeOnRedis(
       ['has the event as a string', () => sign(claims({ events: { [event]: 'x' } }))],
       ['has no id', () => sign(claims({ jti: undefined }))],
       ['names nobody', () => sign(claims({ sub: undefined }))],
+      ['has an issuer that is no text', () => sign(claims({ iss: 1 }))],
+      ['is for a number', () => sign(claims({ aud: 7 }))],
     ])('refuses a token that %s', async (_what, token) => {
       const browser = await stack.login();
       const answer = await post(await token());

@@ -117,10 +117,10 @@ describeOnRedis(
       agent.destroy();
     });
 
-    it('ends at its deadline although a request never ends, and says what it left', async () => {
+    it('does not wait for a request that never ends', async () => {
       const deadline = { GATEWAY_DRAIN_WAIT_MS: '0', GATEWAY_DRAIN_DEADLINE_MS: '3000' };
       const late = await startReplica(redis(), stack, deadline);
-      // Half a request, which has 10 s for the rest.
+      // Half a request: Node, which gives it 10 s for the rest, looks no more once the server closes.
       const socket = connect({ port: Number(new URL(late.origin).port), host: '127.0.0.1' });
       socket.on('error', () => undefined);
       socket.write('GET /user HTTP/1.1\r\nhost: a');
@@ -130,7 +130,8 @@ describeOnRedis(
       process.kill(late.process.pid ?? 0, 'SIGTERM');
       await until(() => late.process.pid === undefined);
       const log = readFileSync(late.process.logFile, 'utf8');
-      expect(log).toMatch(/"left":\["gateway server",.*"redis".*\].*drain deadline passed/);
+      expect(log).toContain('"msg":"stopped"');
+      expect(log).not.toContain('drain deadline passed');
       socket.destroy();
       await late.close();
     });

@@ -100,6 +100,24 @@ describeOnRedis(
       },
     );
 
+    it.each<[string, unknown, number | undefined]>([
+      ['a fraction', 3599.5, 1_700_000_000.25],
+      ['a text', '3599.5', undefined],
+      ['more than there will be', 9.3e18, 9.3e18],
+    ])('takes times that are %s, and can read the session that it made', async (_, life, time) => {
+      stack.idp.intercept = changingTokens(async (answer) => ({
+        ...answer,
+        expires_in: life,
+        id_token: await signed(stack.idp, {
+          ...decodeJwt(String(answer['id_token'])),
+          ...(time !== undefined && { auth_time: time }),
+        }),
+      }));
+      const browser = new BrowserJar();
+      await finish(browser, await callbackOf(browser, 'basic'));
+      expect((await browser.visit(`${stack.origin}/user`)).status).toBe(200);
+    });
+
     it('T11: gives no code of the honest provider to the hostile one that sent the browser there', async () => {
       const browser = new BrowserJar();
       const before = tokenCalls();

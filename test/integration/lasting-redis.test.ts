@@ -15,8 +15,11 @@ import {
   type RedisConfig,
   type RedisConnection,
 } from '@sallyport/shared/runtime';
+import { Redis } from 'ioredis';
 import { certificateAuthority } from '../support/certificates.js';
 import { asker, masterName, startSentinel } from '../support/sentinel-process.js';
+import { describeOnRedis, users } from '../support/redis.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 describe('a connection that fails before it has a socket', () => {
@@ -84,6 +87,66 @@ describe('a connection that fails before it has a socket', () => {
     await expect(later.connect()).rejects.toThrow();
     await until(() => answers(later));
     expect(one.status).toBe('end');
+  });
+});
+
+describe('a connection to a primary that was demoted and keeps its connections', () => {
+  const directories = ['old', 'new'].map((name) =>
+    mkdtempSync(join(tmpdir(), `sallyport-demoted-${name}-`)),
+  );
+  const ends: (() => unknown)[] = [];
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end();
+    for (const directory of directories) rmSync(directory, { recursive: true });
+  });
+
+  it('is dialled again, to whom its name leads by then', async () => {
+    const servers = await Promise.all(directories.map((directory) => startRedis({ directory })));
+    const [old, promoted] = servers as [RedisProcess, RedisProcess];
+    ends.push(() => Promise.all(servers.map((server) => server.kill())));
+    const name = await startTcpProxy(old.port);
+    ends.push(() => name.close());
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    const nodes = [{ host: '127.0.0.1', port: name.port }];
+    const config = { nodes, mode: 'standalone', database: 0 } as const;
+    const redis = createRedis(config, { command: 1_000, connect: 1_000 }, logger);
+    ends.push(() => closeRedis(redis));
+    await redis.connect();
+    await redis.set('key', 'old');
+    const admin = new Redis(old.port);
+    ends.push(() => admin.disconnect());
+    name.retarget(promoted.port);
+    await admin.replicaof('127.0.0.1', promoted.port);
+    await until(() =>
+      redis.set('key', 'new').then(
+        () => true,
+        () => false,
+      ),
+    );
+    const other = new Redis(promoted.port);
+    ends.push(() => other.disconnect());
+    expect(await other.get('key')).toBe('new');
+  });
+});
+
+describeOnRedis('cluster', 'a connection to a Cluster', (redis) => {
+  it('is made by the seeds that are there, though another one has no address', async () => {
+    const config = redis().config(users.writer);
+    const nowhere = { host: 'nowhere.invalid', port: 1 };
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    const one = createRedis(
+      { ...config, nodes: [nowhere, ...config.nodes] },
+      { command: 1_000, connect: 1_000 },
+      logger,
+    );
+    await one.connect().catch(() => undefined);
+    await until(() =>
+      one.exists('gateway:a').then(
+        () => true,
+        () => false,
+      ),
+    );
+    await closeRedis(one);
   });
 });
 

@@ -216,6 +216,11 @@ describeOnRedis(
       }
     });
 
+    it('answers 400 where the path cannot be decoded: it is no fault of ours', async () => {
+      const path = '/oauth2/authorization/%E0%A4%A';
+      expect((await new BrowserJar().visit(stack.origin + path)).status).toBe(400);
+    });
+
     it('passes five parameters on, and nothing else', async () => {
       const good = {
         prompt: 'login consent',

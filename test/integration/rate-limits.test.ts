@@ -302,6 +302,18 @@ describeOnRedis(
       });
     });
 
+    it('reg-A35: is not broken for good where Redis forgot its script and then refused it', async () => {
+      const { connection, ask } = await limited('pass');
+      await connection.connect();
+      const admin = redis().admin;
+      expect((await ask('d')).status).toBe(200);
+      await admin.call('ACL', 'SETUSER', users.writer.name, '-script');
+      await admin.script('FLUSH');
+      expect((await ask('d')).status).toBe(200);
+      await admin.call('ACL', 'SETUSER', users.writer.name, '+script|load', '+script|exists');
+      await until(async () => (await ask('d')).status === 429);
+    });
+
     it('asks nothing of Redis where there is nothing to count by', async () => {
       // Its connection is never opened: a question would be a 503.
       const { origin } = await limited('refuse');

@@ -89,7 +89,12 @@ export function grpcCheckServer(options: GrpcCheckOptions): GrpcCheckServer {
   const open = connections(server, options.certificates, limits);
   const calls = takeUnaryCalls(
     server,
-    { path: checkPath, maxMessage: maxCheckBytes, patience: messagePatience },
+    {
+      path: checkPath,
+      maxMessage: maxCheckBytes,
+      patience: messagePatience,
+      endless: options.reflection ? '/grpc.reflection.' : undefined,
+    },
     check,
   );
   let port = options.port;

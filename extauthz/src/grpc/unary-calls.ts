@@ -25,6 +25,8 @@ export interface UnaryOptions {
   readonly maxMessage: number;
   /** From a call's headers to the last byte of its message, ms. */
   readonly patience: number;
+  /** What the paths of methods begin with whose calls may send for as long as they like. */
+  readonly endless?: string | undefined;
   /** Between two looks for calls whose time is up, ms. */
   readonly interval?: number;
 }
@@ -62,24 +64,30 @@ export function takeUnaryCalls(
   handle: UnaryHandler,
 ): { readonly taken: boolean; stop(): void } {
   const inside = server as unknown as { http2Servers?: Map<Http2Server, unknown> };
-  const unread = new Set<UnaryCall>();
+  const unfinished = new Set<Unfinished>();
   const servers = inside.http2Servers instanceof Map ? [...inside.http2Servers.keys()] : [];
-  const rules: CallRules = { ...options, unread, handle };
+  const rules: CallRules = { ...options, unfinished, handle };
   for (const http2 of servers) take(http2, rules);
   const sweep = setInterval(() => {
     const oldest = performance.now() - options.patience;
-    for (const call of unread) {
-      if (call.begun > oldest) break;
-      call.giveUp();
+    for (const one of unfinished) {
+      if (one.begun > oldest) break;
+      one.giveUp();
     }
   }, options.interval ?? 1_000).unref();
   return { taken: servers.length > 0, stop: () => clearInterval(sweep) };
 }
 
+/** A call whose time may be up. */
+interface Unfinished {
+  readonly begun: number;
+  giveUp(): void;
+}
+
 interface CallRules extends UnaryOptions {
   readonly handle: UnaryHandler;
   /** In the order in which they began. */
-  readonly unread: Set<UnaryCall>;
+  readonly unfinished: Set<Unfinished>;
 }
 
 type StreamListener = (stream: CallStream, headers: IncomingHttpHeaders, flags: number) => void;
@@ -89,8 +97,29 @@ function take(http2: Http2Server, rules: CallRules): void {
   http2.removeAllListeners('stream');
   http2.on('stream', (stream: CallStream, headers, flags) => {
     if (isOrdinary(headers, rules.path)) new UnaryCall(stream, rules);
-    else for (const listener of theirs) listener.call(http2, stream, headers, flags);
+    else {
+      if (!isEndless(headers, rules)) watch(stream, rules);
+      for (const listener of theirs) listener.call(http2, stream, headers, flags);
+    }
   });
+}
+
+function isEndless(headers: IncomingHttpHeaders, { endless }: CallRules): boolean {
+  return endless !== undefined && headers[':path']?.startsWith(endless) === true;
+}
+
+/** grpc-js gives a call's message no time, unless its client does. What has come whole it may answer for ever. */
+function watch(stream: ServerHttp2Stream, { unfinished }: CallRules): void {
+  const one: Unfinished = {
+    begun: performance.now(),
+    giveUp: () => {
+      if (stream.state.state === constants.NGHTTP2_STREAM_STATE_OPEN) {
+        stream.close(constants.NGHTTP2_CANCEL);
+      } else unfinished.delete(one);
+    },
+  };
+  unfinished.add(one);
+  stream.once('close', () => unfinished.delete(one));
 }
 
 function isOrdinary(headers: IncomingHttpHeaders, path: string): boolean {
@@ -133,7 +162,7 @@ class UnaryCall {
     this.#stream = stream;
     this.#rules = rules;
     stream.call = this;
-    rules.unread.add(this);
+    rules.unfinished.add(this);
     stream.on('error', ignore);
     stream.on('close', onClose);
     stream.on('data', onData);
@@ -149,7 +178,6 @@ class UnaryCall {
   }
 
   readAll(): void {
-    this.#rules.unread.delete(this);
     if (this.#isAnswered) return;
     const body = this.#more === undefined ? this.#body : Buffer.concat(this.#more);
     if (body === undefined || body.length < prefix) {
@@ -196,7 +224,7 @@ class UnaryCall {
     );
   }
 
-  /** Its time is up: it is told so, and if it goes on all the same, cut off the next time. */
+  /** Its time is up: it is told so, and if it goes on all the same, or takes no answer, cut off. */
   giveUp(): void {
     if (this.#isAnswered) this.#stream.close(constants.NGHTTP2_CANCEL);
     else this.fail(timeIsUp);
@@ -204,7 +232,7 @@ class UnaryCall {
 
   close(): void {
     this.#isAnswered = true;
-    this.#rules.unread.delete(this);
+    this.#rules.unfinished.delete(this);
   }
 
   /** node:http2 throws at who answers a peer that has gone. */

@@ -5,7 +5,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { closeServer, listen, type Unit } from '@sallyport/shared/runtime';
 import type { Admit } from '../admission.js';
 import { denial, denialOf, type AnswerSettings } from '../answer.js';
@@ -65,10 +65,17 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
   // size alone is the limit.
   server.maxHeadersCount = 0;
   server.maxConnections = maxConnections;
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
   // Node hands CONNECT out beside the handler: it is no check. An Upgrade stays one.
   server.on('connect', (_request, socket) => {
     socket.on('error', () => undefined);
-    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    // Taken out of Node's hands: no time limit holds for it, and nobody reads what it sends.
+    const answer = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+    socket.end(answer, () => socket.destroy());
   });
   return {
     name: 'http check server',
@@ -76,8 +83,15 @@ export function httpCheckServer(options: HttpCheckOptions): HttpCheckServer {
       return (server.address() as AddressInfo | null)?.port ?? options.port;
     },
     start: () => listen(server, options.port),
-    stop: () => drain(server, options.grace ?? drainGrace),
+    stop: () => drain(server, open, options.grace ?? drainGrace),
   };
+}
+
+/** Checks under way are answered. Node knows only of connections that have said something over TLS. */
+async function drain(server: Server, open: ReadonlySet<Socket>, grace: number): Promise<void> {
+  const cut = setTimeout(() => open.forEach((socket) => socket.destroy()), grace);
+  await closeServer(server, grace);
+  clearTimeout(cut);
 }
 
 function createServer(
@@ -93,13 +107,6 @@ function createServer(
   certificates.onChange((certificate) => server.setSecureContext(certificate));
   server.once('listening', () => server.setSecureContext(certificates.current()));
   return server;
-}
-
-/** Checks under way are answered; connections that stay are cut. */
-async function drain(server: Server, grace: number): Promise<void> {
-  const cut = setTimeout(() => server.closeAllConnections(), grace);
-  await closeServer(server);
-  clearTimeout(cut);
 }
 
 function handle(options: HttpCheckOptions, request: CheckRequest, response: ServerResponse): void {

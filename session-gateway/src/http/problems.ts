@@ -133,8 +133,8 @@ export const problems: Readonly<Record<ProblemCode, Problem>> = {
 
 /** The code of whatever was thrown; anything unknown is our own fault. */
 export function problemCodeOf(error: unknown): ProblemCode {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' && Object.hasOwn(problems, code)
-    ? (code as ProblemCode)
-    : 'internal';
+  const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
+  if (typeof code === 'string' && Object.hasOwn(problems, code)) return code as ProblemCode;
+  // Express says so of a path that it cannot decode.
+  return error instanceof URIError && status === 400 ? 'bad_request' : 'internal';
 }

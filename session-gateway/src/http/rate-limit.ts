@@ -79,6 +79,8 @@ class Counters implements Store {
     try {
       return await orUnavailable(this.#store().then((store) => store.increment(key)));
     } catch (error) {
+      // It may hold a script that it failed to load again, and would fail for good with it.
+      this.#made = undefined;
       if (this.#whenRedisFails === 'refuse') throw error;
       return { totalHits: 0, resetTime: undefined };
     }

@@ -7,10 +7,15 @@ export async function readBody(request: Request, type: string, limit: number): P
   if (given.trim() !== type) throw new RefusedError('bad_request');
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.byteLength;
-    if (size > limit) throw new RefusedError('body_too_large');
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.byteLength;
+      if (size > limit) throw new RefusedError('body_too_large');
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // Broken off by whoever sent it: no fault of ours.
+    throw error instanceof RefusedError ? error : new RefusedError('bad_request');
   }
   return Buffer.concat(chunks).toString('utf8');
 }

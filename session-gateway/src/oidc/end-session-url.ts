@@ -18,10 +18,15 @@ export async function endSessionUrl(
   }
   const configuration = await configurationOf().catch(() => undefined);
   if (configuration?.serverMetadata().end_session_endpoint === undefined) return logoutReturnTo;
-  return client.buildEndSessionUrl(configuration, {
-    post_logout_redirect_uri: logoutReturnTo,
-    ...(idToken === undefined ? {} : { id_token_hint: idToken }),
-  }).href;
+  try {
+    return client.buildEndSessionUrl(configuration, {
+      post_logout_redirect_uri: logoutReturnTo,
+      ...(idToken === undefined ? {} : { id_token_hint: idToken }),
+    }).href;
+  } catch {
+    // No address, or not https: the session has ended, and its person must get to a page.
+    return logoutReturnTo;
+  }
 }
 
 /** Profiles know the path and not the host. Undefined while the provider cannot be asked for it. */

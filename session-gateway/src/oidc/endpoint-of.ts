@@ -23,5 +23,5 @@ export function endpointOf(
   const alias = isTlsAuthentication(registration.clientAuthentication)
     ? metadata.mtls_endpoint_aliases?.[name]
     : undefined;
-  return alias ?? metadata[name];
+  return [alias, metadata[name]].find((one) => typeof one === 'string' && URL.canParse(one));
 }

@@ -50,6 +50,9 @@ export function checkAnsweredIdToken(
   });
 }
 
+/** No provider means more than ten years, and the records have whole seconds of few digits. */
+const longestLife = 10 * 365 * 86_400;
+
 export function tokenSetOf(
   { now }: Pick<GrantContext, 'now'>,
   answer: client.TokenEndpointResponse,
@@ -61,7 +64,9 @@ export function tokenSetOf(
     idToken,
     ...(answer.refresh_token === undefined ? {} : { refreshToken: answer.refresh_token }),
     ...(answer.scope === undefined ? {} : { scope: answer.scope }),
-    ...(answer.expires_in === undefined ? {} : { expiresAt: now + answer.expires_in }),
+    ...(answer.expires_in === undefined
+      ? {}
+      : { expiresAt: now + Math.min(Math.floor(answer.expires_in), longestLife) }),
     ...(proofKey === undefined ? {} : { proofKey }),
   };
 }

@@ -107,7 +107,10 @@ export interface ClaimedAddress {
 export function claimedAddress(token: string): ClaimedAddress | undefined {
   try {
     const { iss, aud } = decodeJwt(token);
-    return iss === undefined ? undefined : { iss, aud: aud === undefined ? [] : [aud].flat() };
+    // A stranger's words: nothing says that they are texts.
+    return typeof iss === 'string'
+      ? { iss, aud: [aud].flat().filter((one) => typeof one === 'string') }
+      : undefined;
   } catch {
     return undefined;
   }

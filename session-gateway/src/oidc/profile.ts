@@ -24,12 +24,18 @@ export function profileFrom(idp: string, idToken: Claims, userInfo: Claims): Pro
     name: text(claims['name'], 256),
     picture: webUrl(claims['picture']),
     acr: text(idToken['acr'], 255),
-    authTime: typeof idToken['auth_time'] === 'number' ? idToken['auth_time'] : undefined,
+    authTime: wholeSeconds(idToken['auth_time']),
   });
 }
 
 function text(value: unknown, maxLength: number): string | undefined {
   return typeof value === 'string' && value !== '' && value.length <= maxLength ? value : undefined;
+}
+
+/** RFC 7519 §2: a NumericDate may have a fraction. The records have none. */
+function wholeSeconds(value: unknown): number | undefined {
+  const seconds = typeof value === 'number' ? Math.floor(value) : -1;
+  return Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : undefined;
 }
 
 function boolean(value: unknown): boolean | undefined {

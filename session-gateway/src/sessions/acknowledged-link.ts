@@ -70,7 +70,12 @@ export class AcknowledgedLink implements WriteLink {
       [...groups].map(async ([primary, places]) => {
         const group = places.flatMap((at) => writes[at] ?? []);
         const { answers, confirmed } = await this.#writeTo(primary, group);
-        this.#journal.remember(confirmed < acks ? unconfirmed : primary, group);
+        const isConfirmed = confirmed >= acks;
+        // Anybody may ask for the end of what never was: it must push no real one out of the journal.
+        const done = group.filter(
+          (one, at) => !isConfirmed || one.didNothing?.(answers[at]) !== true,
+        );
+        this.#journal.remember(isConfirmed ? primary : unconfirmed, done);
         places.forEach((at, index) => (replies[at] = answers[index]));
         return confirmed;
       }),

@@ -36,8 +36,10 @@ export function activityConsumer(options: ActivityConsumerOptions): Unit {
   const drain = async (read: () => Promise<ActivityEntry[]>): Promise<void> => {
     for (;;) {
       const entries = await read();
-      await handle(options, entries);
-      await stream.confirm(entries.map(({ id }) => id));
+      const { failed, error } = await handle(options, entries);
+      const done = entries.filter((entry) => !failed.has(entry.handle));
+      await stream.confirm(done.map(({ id }) => id));
+      if (error !== undefined) throw error;
       if (entries.length < atMost || stopping.signal.aborted) return;
     }
   };
@@ -82,10 +84,18 @@ export function activityConsumer(options: ActivityConsumerOptions): Unit {
 }
 
 /** @throws whatever a slide throws: then nothing of these entries is confirmed */
+interface Handled {
+  /** Of sessions that could not be slid: to be tried again. */
+  readonly failed: ReadonlySet<string | undefined>;
+  /** The first of why. */
+  readonly error: Error | undefined;
+}
+
+/** One that fails (of a primary that is away, say) keeps no other from being slid and confirmed. */
 async function handle(
   { store, sessions, upkeep, events, idleSeconds }: ActivityConsumerOptions,
   entries: readonly ActivityEntry[],
-): Promise<void> {
+): Promise<Handled> {
   const lastUse = new Map<SessionHandle, number>();
   let ignored = 0;
   for (const { handle: text, at } of entries) {
@@ -94,20 +104,30 @@ async function handle(
     else lastUse.set(parsed, Math.max(at, lastUse.get(parsed) ?? 0));
   }
   let gone = 0;
+  let error: Error | undefined;
+  const failed = new Set<string | undefined>();
   const queue = [...lastUse];
+  const slide = async (one: SessionHandle, usedAt: number): Promise<void> => {
+    const session = await store.find(one);
+    const deadline =
+      session &&
+      (await sessions.prolong(one, session, () => store.slide(one, idleSeconds, usedAt)));
+    if (deadline === undefined) gone += 1;
+    else await upkeep.noteInUse(one);
+  };
   const slideNext = async (): Promise<void> => {
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      const [one, usedAt] = next;
-      const session = await store.find(one);
-      const deadline =
-        session &&
-        (await sessions.prolong(one, session, () => store.slide(one, idleSeconds, usedAt)));
-      if (deadline === undefined) gone += 1;
-      else await upkeep.noteInUse(one);
+      try {
+        await slide(...next);
+      } catch (why) {
+        error ??= why as Error;
+        failed.add(next[0]);
+      }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, slideNext));
-  events.activityHandled('slid', lastUse.size - gone);
+  events.activityHandled('slid', lastUse.size - failed.size - gone);
   events.activityHandled('gone', gone);
   events.activityHandled('ignored', ignored);
+  return { failed, error };
 }

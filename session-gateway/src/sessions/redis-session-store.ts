@@ -180,7 +180,7 @@ export class RedisSessionStore implements SessionStore {
   ): Promise<StoredSession | undefined> {
     const terms = tokens && this.#left?.terms(handle, tokens);
     const keys = [...this.#keys(handle), ...(terms?.keys ?? [])] as const;
-    const write = script.take.write(keys, [terms?.arg ?? '']);
+    const write = { ...script.take.write(keys, [terms?.arg ?? '']), didNothing: foundNothing };
     const { replies, unconfirmed } = await writeAnyway(this.#link, [write]);
     const [answer, pushedOut] = replies[0] as [Answer<string[]>, string[]];
     this.#left?.giveUp(pushedOut);
@@ -193,6 +193,10 @@ export class RedisSessionStore implements SessionStore {
   #keys(handle: SessionHandle): [string, string] {
     return [sessionKey(this.#prefix, handle), gatewaySessionKey(this.#prefix, handle)];
   }
+}
+
+function foundNothing(reply: unknown): boolean {
+  return Array.isArray(reply) && reply[2] === 0;
 }
 
 /** The session, nothing where there is none, or why what is there is no session. */

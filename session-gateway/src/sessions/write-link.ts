@@ -4,6 +4,8 @@ import type { RedisConnection } from '@sallyport/shared/runtime';
 export interface Write {
   readonly key: string;
   readonly words: readonly [command: string, ...args: (string | number)[]];
+  /** Whether there was nothing to be done: such a write need not be repeated after a failover. */
+  readonly didNothing?: (reply: unknown) => boolean;
 }
 
 /** The writes are done on the primary, but a failover may undo them: whoever asked must ask again. */

@@ -95,14 +95,24 @@ export function listen(server: NetServer, port: number): Promise<void> {
   });
 }
 
-/** Stops accepting, closes idle connections, waits for the answers under way. */
-export function closeServer(server: Server): Promise<void> {
+/**
+ * Stops accepting, closes idle connections, waits for the answers under way. From `close` on Node itself
+ * looks neither for connections that fall idle nor for requests that take too long to come.
+ * @param grace after which what is still open is cut, ms
+ */
+export function closeServer(server: Server, grace = 10_000): Promise<void> {
   return new Promise((resolve) => {
     if (!server.listening) {
       resolve();
       return;
     }
-    server.close(() => resolve());
+    const idle = setInterval(() => server.closeIdleConnections(), 250);
+    const cut = setTimeout(() => server.closeAllConnections(), grace);
+    server.close(() => {
+      clearInterval(idle);
+      clearTimeout(cut);
+      resolve();
+    });
     server.closeIdleConnections();
   });
 }

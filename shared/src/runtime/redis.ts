@@ -69,8 +69,14 @@ function renewingCluster(
     },
     // ioredis's own timer goes on for ever, and the process with it, if QUIT crosses a refresh (5.11.1).
     slotsRefreshInterval: 0,
+    // By their names, as they were given: ioredis would look all of them up first, so that one unknown name
+    // kept it from those that are there, and hold certificates against addresses.
+    dnsLookup: (host, done) => done(null, host),
   });
-  cluster.on('+node', closeWithPeer);
+  cluster.on('+node', (node: Redis) => {
+    closeWithPeer(node);
+    settleAsking(node);
+  });
   const renew = (): void => {
     const { username, password, tls } = current();
     const isNewUser = username !== used.username || password !== used.password;
@@ -93,8 +99,23 @@ function renewingCluster(
   return cluster;
 }
 
+/**
+ * ioredis follows an ASK with an ASKING whose promise it drops (5.11.1, Cluster#sendCommand): where that
+ * is refused or late, nobody would catch it, and Node ends the process.
+ */
+function settleAsking(node: Redis): void {
+  const asking: () => Promise<'OK'> = node.asking.bind(node);
+  node.asking = () => {
+    const asked = asking();
+    asked.catch(() => undefined);
+    return asked;
+  };
+}
+
 /** No more often than this are the files read because Redis refused a command, ms. */
 const renewalInterval = 500;
+/** No more often than this is a server by a name dialled again because it is no primary any more, ms. */
+const demotionInterval = 2_000;
 
 /** A connection that takes its secrets afresh whenever it connects again. */
 function renewing(
@@ -117,6 +138,7 @@ function renewing(
     if (isNewUser) logger.info('redis: the credential has changed');
     return isNewUser;
   };
+  const mayRenew = (interval: number): boolean => performance.now() - renewedAt >= interval;
   const redis = new LastingRedis({
     ...options,
     retryStrategy: (attempt) => {
@@ -124,11 +146,10 @@ function renewing(
       return retryDelay(attempt);
     },
     reconnectOnError: ({ message }) =>
-      // A demoted master keeps its connections if the sentinel could not close them.
-      (initial.mode === 'sentinel' && message.startsWith('READONLY ')) ||
-      (/^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) &&
-        performance.now() - renewedAt >= renewalInterval &&
-        renew()),
+      // A demoted master keeps its connections if the sentinel, or whoever demoted it, could not close them.
+      (message.startsWith('READONLY ') &&
+        (initial.mode === 'sentinel' || mayRenew(demotionInterval))) ||
+      (/^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) && mayRenew(renewalInterval) && renew()),
   });
   return redis;
 }
@@ -183,6 +204,8 @@ function redisOptions(config: RedisConfig, timeouts: RedisTuning): RedisOptions 
     disconnectTimeout: 200,
     keepAlive: 5_000,
     enableAutoPipelining: timeouts.autoPipelining === true,
+    // Before the command that it is for, which goes at once after a redirection.
+    autoPipeliningIgnoredCommands: ['asking'],
     db: config.database,
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(config.password === undefined ? {} : { password: config.password }),

@@ -156,6 +156,28 @@ describe('a Cluster of three', () => {
     await denied(id);
   });
 
+  it('lives on where a slot is on its way and its user may not say ASKING', async () => {
+    const [id] = (await remembered()) as [SessionId];
+    const user = (right: string) =>
+      Promise.all(redis.admins.map((one) => one.call('ACL', 'SETUSER', users.reader.name, right)));
+    const { pid } = service.child;
+    await user('-asking');
+    const slot = await slotOf(keyOf(id));
+    await moveSlot(redis, slot, {
+      from: 0,
+      to: 1,
+      user: users.admin,
+      between: async () => {
+        await checks.turn(id, 503, [200]);
+      },
+    });
+    await user('+asking');
+    await checks.turn(id, 200, [503]);
+    expect(service.child.pid).toBe(pid);
+    await moveSlot(redis, slot, { from: 1, to: 0, user: users.admin });
+    await remembered();
+  });
+
   it('drops what it knew when a slot changes hands without its keys', async () => {
     const [id] = (await remembered()) as [SessionId];
     const slot = await slotOf(keyOf(id));

@@ -126,4 +126,17 @@ describe('authorizer', () => {
     expect(await answer(`${cookieName}=${newSessionId()}`)).toMatchObject({ reason: 'overloaded' });
     expect(await answer(undefined)).toMatchObject({ reason: 'no_credential' });
   });
+
+  it('sheds nothing for a rule that is only on trial', async () => {
+    const trial = policyOf(
+      '[{ id: t, path: /api/**, allow: authenticated, shadow: true },' +
+        '{ id: p, path: /api/**, allow: public }]',
+    );
+    const reader = { find: () => Promise.resolve(found), known: () => undefined };
+    const authorize = authorizer({ reader, keyForm: 'hashed', policy: () => trial, now: () => 0 });
+    expect(await authorize(someFacts(), false)).toMatchObject({ outcome: 'allow', rule: 'p' });
+    expect(await settled(authorize(someFacts(), true))).toMatchObject({
+      shadow: { rule: 't', change: 'none' },
+    });
+  });
 });
