@@ -138,7 +138,8 @@ function renewing(
     if (isNewUser) logger.info('redis: the credential has changed');
     return isNewUser;
   };
-  const mayRenew = (interval: number): boolean => performance.now() - renewedAt >= interval;
+  // Not right after a connect: what is asked of a server at the start must come back, of a replica too.
+  let connectedAt = performance.now();
   const redis = new LastingRedis({
     ...options,
     retryStrategy: (attempt) => {
@@ -148,9 +149,12 @@ function renewing(
     reconnectOnError: ({ message }) =>
       // A demoted master keeps its connections if the sentinel, or whoever demoted it, could not close them.
       (message.startsWith('READONLY ') &&
-        (initial.mode === 'sentinel' || mayRenew(demotionInterval))) ||
-      (/^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) && mayRenew(renewalInterval) && renew()),
+        (initial.mode === 'sentinel' || performance.now() - connectedAt >= demotionInterval)) ||
+      (/^(?:NOAUTH|NOPERM|WRONGPASS) /.test(message) &&
+        performance.now() - renewedAt >= renewalInterval &&
+        renew()),
   });
+  redis.on('connect', () => (connectedAt = performance.now()));
   return redis;
 }
 
