@@ -197,6 +197,9 @@ function suite(redis: () => TestRedis): void {
       await seen.markInFlight();
       await seen.rest('unknown');
     }
+    const unsent = held(await eventually(handle, 1));
+    await unsent.markInFlight();
+    await unsent.rest('unspent');
     for (let unseen = 0; unseen < 2; unseen += 1) {
       const dying = held(await eventually(handle, 1));
       expect(dying.isRetry).toBe(true);

@@ -18,8 +18,10 @@ import {
 import { Redis } from 'ioredis';
 import { certificateAuthority } from '../support/certificates.js';
 import { asker, masterName, startSentinel } from '../support/sentinel-process.js';
-import { describeOnRedis, users } from '../support/redis.js';
+import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
+import { moveSlot, ownerOf } from '../support/redis-cluster.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
+import { redisHasTls, tlsFiles } from '../support/tls-files.js';
 import { until } from '../support/until.js';
 
 describe('a connection that fails before it has a socket', () => {
@@ -148,6 +150,56 @@ describeOnRedis('cluster', 'a connection to a Cluster', (redis) => {
     );
     await closeRedis(one);
   });
+
+  it('answers every command while a slot is on its way, also those that were piped together', async () => {
+    const config = redis().config(users.writer);
+    const tuning = { command: 5_000, connect: 5_000, autoPipelining: true };
+    const one = createRedis(config, tuning, createLogger({ name: 'test', level: 'silent' }));
+    await one.connect();
+    const keys = Array.from(
+      { length: 50 },
+      (_, number) => `gateway:{on-its-way}:${String(number)}`,
+    );
+    await Promise.all(keys.map((key) => one.set(key, key)));
+    const slot = await redis().admin.cluster('KEYSLOT', keys[0] ?? '');
+    const from = await ownerOf(redis().admins, slot);
+    await moveSlot(redis(), slot, {
+      from,
+      to: (from + 1) % 3,
+      user: users.admin,
+      between: async () => {
+        for (let again = 0; again < 5; again += 1) {
+          expect(await Promise.all(keys.map((key) => one.get(key)))).toEqual(keys);
+        }
+      },
+    });
+    await closeRedis(one);
+  });
+});
+
+const named = mkdtempSync(join(tmpdir(), 'sallyport-named-'));
+afterAll(() => rmSync(named, { recursive: true }));
+const tls = tlsFiles(named, 'optional', 'localhost');
+(redisHasTls ? describe : describe.skip)('a Cluster whose certificates bear names only', () => {
+  const body = (redis: () => TestRedis): void => {
+    it('is reached by those names', async () => {
+      const nodes = redis().servers.map(({ port }) => ({ host: 'localhost', port }));
+      const config = { ...redis().config(users.writer), nodes, tls: { ca: tls.client.ca } };
+      const tuning = { command: 5_000, connect: 5_000 };
+      const one = createRedis(config, tuning, createLogger({ name: 'test', level: 'silent' }));
+      await one.connect();
+      // On all of them.
+      for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) await one.set(`gateway:${key}`, key);
+      await closeRedis(one);
+    });
+  };
+  describeOnRedis('cluster', 'that it announces', body, {
+    tls,
+    extraConfig: [
+      'cluster-announce-hostname localhost',
+      'cluster-preferred-endpoint-type hostname',
+    ],
+  });
 });
 
 describe('a connection that asks sentinels', () => {
@@ -263,6 +315,7 @@ describe('a connection that has failed but stays open', () => {
       createServer((socket) => {
         accepted.push(socket);
         const upstream = connect(inside, '127.0.0.1');
+        socket.on('close', () => upstream.destroy());
         socket.pipe(upstream).pipe(socket, { end: false });
         for (const end of [socket, upstream]) end.on('error', () => undefined);
       }),

@@ -8,15 +8,24 @@ import { certificateAuthority } from './certificates.js';
 export interface TlsFiles {
   readonly server: NonNullable<RedisSettings['tls']>;
   /** For a connection of the test's own. */
-  readonly client: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly client: {
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    readonly servername?: string;
+  };
   /** The variables of a service; with `optional` it has no certificate to show. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** @param clientCertificate `required`: mutual TLS, a client without a certificate is refused */
+/**
+ * @param clientCertificate `required`: mutual TLS, a client without a certificate is refused
+ * @param name the only one that the server's certificate is good for; left out: all of this machine
+ */
 export function tlsFiles(
   directory: string,
   clientCertificate: 'required' | 'optional' = 'required',
+  name?: string,
 ): TlsFiles {
   mkdirSync(directory, { recursive: true });
   const put = (name: string, text: string): string => {
@@ -25,7 +34,8 @@ export function tlsFiles(
     return path;
   };
   const authority = certificateAuthority();
-  const [server, client] = [authority.issue(), authority.issue({ name: 'a service' })];
+  const server = authority.issue(name === undefined ? {} : { hosts: [name] });
+  const client = authority.issue({ name: 'a service' });
   const ca = put('ca', authority.cert);
   return {
     server: {
@@ -34,7 +44,7 @@ export function tlsFiles(
       key: put('server-key', server.key),
       clientCertificate,
     },
-    client: { ca: authority.cert, ...client },
+    client: { ca: authority.cert, ...client, ...(name !== undefined && { servername: name }) },
     env: {
       REDIS_TLS: 'true',
       REDIS_CA_CERT: ca,

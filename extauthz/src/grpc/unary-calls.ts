@@ -6,6 +6,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { status, type Server } from '@grpc/grpc-js';
+import { CallDeadlines, type TimedCall } from './call-deadlines.js';
 
 /** Answers one message with one message, once. Must not throw. */
 export type UnaryHandler = (
@@ -64,30 +65,16 @@ export function takeUnaryCalls(
   handle: UnaryHandler,
 ): { readonly taken: boolean; stop(): void } {
   const inside = server as unknown as { http2Servers?: Map<Http2Server, unknown> };
-  const unfinished = new Set<Unfinished>();
   const servers = inside.http2Servers instanceof Map ? [...inside.http2Servers.keys()] : [];
-  const rules: CallRules = { ...options, unfinished, handle };
+  const deadlines = new CallDeadlines(options.patience, options.interval ?? 1_000);
+  const rules: CallRules = { ...options, deadlines, handle };
   for (const http2 of servers) take(http2, rules);
-  const sweep = setInterval(() => {
-    const oldest = performance.now() - options.patience;
-    for (const one of unfinished) {
-      if (one.begun > oldest) break;
-      one.giveUp();
-    }
-  }, options.interval ?? 1_000).unref();
-  return { taken: servers.length > 0, stop: () => clearInterval(sweep) };
-}
-
-/** A call whose time may be up. */
-interface Unfinished {
-  readonly begun: number;
-  giveUp(): void;
+  return { taken: servers.length > 0, stop: () => deadlines.stop() };
 }
 
 interface CallRules extends UnaryOptions {
   readonly handle: UnaryHandler;
-  /** In the order in which they began. */
-  readonly unfinished: Set<Unfinished>;
+  readonly deadlines: CallDeadlines;
 }
 
 type StreamListener = (stream: CallStream, headers: IncomingHttpHeaders, flags: number) => void;
@@ -109,17 +96,17 @@ function isEndless(headers: IncomingHttpHeaders, { endless }: CallRules): boolea
 }
 
 /** grpc-js gives a call's message no time, unless its client does. What has come whole it may answer for ever. */
-function watch(stream: ServerHttp2Stream, { unfinished }: CallRules): void {
-  const one: Unfinished = {
+function watch(stream: ServerHttp2Stream, { deadlines }: CallRules): void {
+  const call: TimedCall = {
     begun: performance.now(),
     giveUp: () => {
       if (stream.state.state === constants.NGHTTP2_STREAM_STATE_OPEN) {
         stream.close(constants.NGHTTP2_CANCEL);
-      } else unfinished.delete(one);
+      } else deadlines.delete(call);
     },
   };
-  unfinished.add(one);
-  stream.once('close', () => unfinished.delete(one));
+  deadlines.add(call);
+  stream.once('close', () => deadlines.delete(call));
 }
 
 function isOrdinary(headers: IncomingHttpHeaders, path: string): boolean {
@@ -149,7 +136,7 @@ const notOne: UnaryError = {
   details: 'this method takes exactly one request message',
 };
 
-class UnaryCall {
+class UnaryCall implements TimedCall {
   readonly begun = performance.now();
   readonly #stream: CallStream;
   readonly #rules: CallRules;
@@ -162,7 +149,7 @@ class UnaryCall {
     this.#stream = stream;
     this.#rules = rules;
     stream.call = this;
-    rules.unfinished.add(this);
+    rules.deadlines.add(this);
     stream.on('error', ignore);
     stream.on('close', onClose);
     stream.on('data', onData);
@@ -232,7 +219,7 @@ class UnaryCall {
 
   close(): void {
     this.#isAnswered = true;
-    this.#rules.unfinished.delete(this);
+    this.#rules.deadlines.delete(this);
   }
 
   /** node:http2 throws at who answers a peer that has gone. */

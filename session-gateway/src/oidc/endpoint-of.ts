@@ -23,5 +23,11 @@ export function endpointOf(
   const alias = isTlsAuthentication(registration.clientAuthentication)
     ? metadata.mtls_endpoint_aliases?.[name]
     : undefined;
-  return [alias, metadata[name]].find((one) => typeof one === 'string' && URL.canParse(one));
+  const address = alias ?? metadata[name];
+  return isAddress(address) ? address : undefined;
+}
+
+/** A provider's document may have anything in place of an address: null, '', a path. */
+export function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && URL.canParse(value);
 }

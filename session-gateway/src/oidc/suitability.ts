@@ -1,5 +1,6 @@
 import { isLoopback } from '@sallyport/shared/runtime';
 import { aliases, authentication } from './authentication-misfits.js';
+import { isAddress } from './endpoint-of.js';
 import { asymmetricAlgorithms, isSymmetric, type IdpRegistration } from './idp-registration.js';
 import { list, misfit, type Misfit, type OfferedByProvider } from './misfit.js';
 
@@ -31,9 +32,9 @@ export function misfits(registration: IdpRegistration, offered: OfferedByProvide
 function missingEndpoints(registration: IdpRegistration, offered: OfferedByProvider): Misfit[] {
   const needed = ['authorization_endpoint', 'token_endpoint'] as const;
   const missing: Misfit[] = needed
-    .filter((name) => offered[name] === undefined)
+    .filter((name) => !isAddress(offered[name]))
     .map((name) => misfit(`no_${name}`, `it names no ${name}.`));
-  if (registration.claims?.from === 'userinfo' && offered.userinfo_endpoint === undefined) {
+  if (registration.claims?.from === 'userinfo' && !isAddress(offered.userinfo_endpoint)) {
     missing.push(
       misfit(
         'no_userinfo_endpoint',

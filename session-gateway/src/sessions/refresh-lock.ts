@@ -125,7 +125,8 @@ export class RefreshLock {
         // Sessions that failed together, in an outage, are not tried again together.
         leaseNow = retryAfter * (1 + Math.random() / 2);
         // It came back, and was seen to: however often, no such use is the one that nobody saw end.
-        if (fate === 'unspent') await this.#insist(() => advance('', marked ? -1 : 0));
+        if (fate === 'unspent')
+          await this.#insist(() => advance(isRetry ? '?' : '', marked ? -1 : 0));
         else await this.#insist(() => advance('?', 0, uses));
       },
       abandon: () => void end(),

@@ -55,6 +55,11 @@ describe('a Cluster of three', () => {
     }
     return ids;
   };
+  /** To the second primary; meanwhile its keys are there already, and the first one says ASK. */
+  const move = (slot: number, between: () => Promise<void>): Promise<void> =>
+    moveSlot(redis, slot, { from: 0, to: 1, user: users.admin, between });
+  const moveBack = (slot: number): Promise<void> =>
+    moveSlot(redis, slot, { from: 1, to: 0, user: users.admin });
   const revoke = async (id: SessionId): Promise<void> => {
     expect(await admin(await home(id)).del(keyOf(id))).toBe(1);
   };
@@ -117,41 +122,29 @@ describe('a Cluster of three', () => {
   it('reg-A7: is right while a slot is on its way and after it arrived', async () => {
     const [id] = (await remembered()) as [SessionId];
     const slot = await slotOf(keyOf(id));
-    await moveSlot(redis, slot, {
-      from: 0,
-      to: 1,
-      user: users.admin,
-      // Its key is at the new owner already; the old one says ASK.
-      between: async () => {
-        expect(await admin(0).cluster('COUNTKEYSINSLOT', slot)).toBe(0);
-        for (let again = 0; again < 20; again += 1) {
-          for (const status of await checks.statuses(id)) expect([200, 503]).toContain(status);
-        }
-      },
+    await move(slot, async () => {
+      expect(await admin(0).cluster('COUNTKEYSINSLOT', slot)).toBe(0);
+      for (let again = 0; again < 20; again += 1) {
+        for (const status of await checks.statuses(id)) expect([200, 503]).toContain(status);
+      }
     });
     await checks.turn(id, 200, [503]);
     await checks.remembered(id);
     expect(await home(id)).toBe(1);
     await revoke(id);
     await denied(id);
-    await moveSlot(redis, slot, { from: 1, to: 0, user: users.admin });
+    await moveBack(slot);
     await remembered();
   });
 
   it('reg-A7: denies a session that was revoked at the new owner while its slot was on its way', async () => {
     const [id] = (await remembered()) as [SessionId];
-    const slot = await slotOf(keyOf(id));
-    await moveSlot(redis, slot, {
-      from: 0,
-      to: 1,
-      user: users.admin,
-      between: async () => {
-        await checks.turn(id, 200, [503]);
-        const pipeline = admin(1).pipeline();
-        pipeline.call('ASKING').del(keyOf(id));
-        await pipeline.exec();
-        await denied(id);
-      },
+    await move(await slotOf(keyOf(id)), async () => {
+      await checks.turn(id, 200, [503]);
+      const pipeline = admin(1).pipeline();
+      pipeline.call('ASKING').del(keyOf(id));
+      await pipeline.exec();
+      await denied(id);
     });
     await denied(id);
   });
@@ -163,18 +156,11 @@ describe('a Cluster of three', () => {
     const { pid } = service.child;
     await user('-asking');
     const slot = await slotOf(keyOf(id));
-    await moveSlot(redis, slot, {
-      from: 0,
-      to: 1,
-      user: users.admin,
-      between: async () => {
-        await checks.turn(id, 503, [200]);
-      },
-    });
+    await move(slot, () => checks.turn(id, 503, [200]));
     await user('+asking');
     await checks.turn(id, 200, [503]);
     expect(service.child.pid).toBe(pid);
-    await moveSlot(redis, slot, { from: 1, to: 0, user: users.admin });
+    await moveBack(slot);
     await remembered();
   });
 

@@ -3,6 +3,8 @@ import { Configuration, type ServerMetadata } from 'openid-client';
 import { endSessionUrl } from '../../../session-gateway/src/oidc/end-session-url.js';
 import { endpointOf } from '../../../session-gateway/src/oidc/endpoint-of.js';
 import type { IdpRegistration } from '../../../session-gateway/src/oidc/idp-registration.js';
+import type { OfferedByProvider } from '../../../session-gateway/src/oidc/misfit.js';
+import { misfits } from '../../../session-gateway/src/oidc/suitability.js';
 
 const issuer = 'https://idp.example';
 const registration = {
@@ -30,6 +32,21 @@ describe('endSessionUrl', () => {
     'is our own return page where the provider says %p',
     async (endpoint) => {
       expect(await urlWith(endpoint)).toBe('https://app.example/');
+    },
+  );
+});
+
+describe('misfits', () => {
+  it.each([[undefined], [null], [''], ['token'], [7]])(
+    'say that there is no endpoint where the provider says %p',
+    (address) => {
+      const offered = { token_endpoint: address, authorization_endpoint: address };
+      const details = misfits(registration, offered as OfferedByProvider).map(
+        ({ detail }) => detail,
+      );
+      expect(details).toEqual(
+        expect.arrayContaining(['no_authorization_endpoint', 'no_token_endpoint']),
+      );
     },
   );
 });
