@@ -113,7 +113,10 @@ function assemble(
     clock,
     inUse,
     policy,
-    managementServer({ port: config.healthPort, health, registry }),
+    managementServer({
+      ...{ port: config.healthPort, health, registry },
+      grace: config.drainDeadline / 4,
+    }),
     ...listeners({
       config,
       answers: answerSettings(config),

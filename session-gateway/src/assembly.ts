@@ -132,7 +132,7 @@ export function assemble(
     upkeep,
     ended: endedSessions,
     units: upkeepUnits,
-  } = upkeepParts({ ...given, idps, grantSources: grants });
+  } = upkeepParts({ ...given, idps, grantSources: grants, isDraining: () => health.draining });
   const cookies = new SessionCookies(config.cookieName, new SessionRef(keys.current));
 
   const requests = new RedisAuthorizationRequestStore(redis, sealer);
@@ -200,6 +200,7 @@ export function assemble(
         sessions,
         events,
       }),
+      grace: config.drainDeadline / 4,
     }),
     redisLink(redis, config, logger, link),
     statedContract(redis, contractOf(config), logger),

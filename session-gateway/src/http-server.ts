@@ -20,7 +20,7 @@ export function gatewayServer(
   port: number,
   listener: RequestListener,
   draining: () => boolean = () => false,
-  grace?: number,
+  grace = 10_000,
 ): GatewayServer {
   const server = createServer(
     {

@@ -1,21 +1,21 @@
 import { createLogger, Registry, runUntilSignal } from '@sallyport/shared/runtime';
-import { assemble } from './assembly.js';
 import { parseCommandLine } from './cli/command-line.js';
-import { doctor } from './cli/doctor.js';
-import { sessionCommand } from './cli/session-command.js';
 import { terminalLogger } from './cli/terminal.js';
 import { usage } from './cli/usage.js';
 import { loadConfig } from './config.js';
-import { rekeyCommand } from './rekey-command.js';
 import { openAuditFile } from './running-parts.js';
 
+/** What only some commands need they import when they run: a bad setting is told of in half the time. */
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2));
   if (line.command === 'help') {
     process.stdout.write(usage);
     return 0;
   }
-  if (line.command === 'doctor') return doctor(line.json);
+  if (line.command === 'doctor') {
+    const { doctor } = await import('./cli/doctor.js');
+    return doctor(line.json);
+  }
   const { config, warnings } = loadConfig();
   const logger =
     line.command === 'session'
@@ -31,12 +31,17 @@ async function main(): Promise<number> {
     case 'check-config':
       process.stdout.write('The configuration is good.\n');
       return 0;
-    case 'rekey':
+    case 'rekey': {
+      const { rekeyCommand } = await import('./rekey-command.js');
       return rekeyCommand(config, logger);
-    case 'session':
+    }
+    case 'session': {
+      const { sessionCommand } = await import('./cli/session-command.js');
       await sessionCommand(line.session, config, logger);
       return 0;
+    }
     case 'serve': {
+      const { assemble } = await import('./assembly.js');
       const registry = new Registry();
       const auditFile = openAuditFile(config, registry, logger);
       return runUntilSignal(...assemble(config, logger, registry, auditFile));

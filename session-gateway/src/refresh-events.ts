@@ -1,5 +1,5 @@
 import type { SessionHandle } from '@sallyport/shared';
-import { Counter, type Logger, type Registry } from '@sallyport/shared/runtime';
+import { Counter, Gauge, type Logger, type Registry } from '@sallyport/shared/runtime';
 import { auditRef, type AuditLog } from './audit/audit-log.js';
 import { correlationFields, type Correlation } from './correlation.js';
 import type { StoredSession } from './sessions/session-store.js';
@@ -34,13 +34,17 @@ export interface RefreshEvents {
   activityHandled(outcome: 'slid' | 'gone' | 'ignored', count: number): void;
   activityClaimed(count: number): void;
   activityStream(done: 'made' | 'rebuilt'): void;
+  /** How long the session that the worker has just claimed had been due at most, seconds. */
+  workerLate(seconds: number): void;
+  /** Whether the worker asks it with all its places, or with one only. */
+  readonly providerHeard: (idp: string, state: 'silent' | 'answering') => void;
   /** It works again: the next failure is told. */
   backgroundWorked(what: 'worker' | 'activity'): void;
   backgroundFailed(what: 'worker' | 'activity', error: unknown): void;
 }
 
-/** Nothing failed: somebody else is at it, or was a moment ago. */
-const notNow = new Set(['busy', 'resting']);
+/** Nothing failed: somebody else is at it, or was a moment ago; or all have been told of the provider. */
+const notNow = new Set(['busy', 'resting', 'provider_silent']);
 
 export function createRefreshEvents(
   registry: Registry,
@@ -49,6 +53,8 @@ export function createRefreshEvents(
 ): RefreshEvents {
   const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
     new Counter({ name, help, labelNames, registers: [registry] });
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
   const refreshes = counter('gateway_refreshes_total', 'Sessions that were due, by outcome', [
     'by',
     'outcome',
@@ -83,6 +89,15 @@ export function createRefreshEvents(
     'Rounds of background work that failed',
     ['what'],
   );
+  const late = gauge(
+    'gateway_refresh_late_seconds',
+    'How long the session that waited longest for the refresh worker had been due when it was last claimed',
+  );
+  const silent = gauge(
+    'gateway_idp_silent',
+    '1 while the refresh worker asks a provider one session at a time, since it does not answer',
+    ['idp'],
+  );
   const quiet = { worker: new Set<string>(), activity: new Set<string>() };
   return {
     finished({ by, outcome, reason, of }, correlation) {
@@ -90,7 +105,7 @@ export function createRefreshEvents(
       refreshes.inc({ by, outcome: reason ?? outcome });
       if (outcome === 'ended') {
         logger.info({ ...ids, reason }, 'session ended at the identity provider');
-      } else if (outcome === 'kept') {
+      } else if (outcome === 'kept' && !notNow.has(reason ?? '')) {
         logger.warn({ ...ids, reason }, 'refresh put off, session kept');
       }
       if (of === undefined || reason === undefined || notNow.has(reason)) return;
@@ -129,6 +144,16 @@ export function createRefreshEvents(
       streams.inc({ kind: done });
       if (done === 'rebuilt') logger.error('the activity stream was unusable and has been rebuilt');
       else logger.info('activity stream: ready');
+    },
+    workerLate: (seconds) => late.set(seconds),
+    providerHeard(idp, state) {
+      silent.set({ idp }, state === 'silent' ? 1 : 0);
+      if (state === 'silent') {
+        logger.warn(
+          { idp },
+          'the provider does not answer: one session at a time is refreshed there',
+        );
+      } else logger.info({ idp }, 'the provider answers again');
     },
     backgroundWorked: (what) => quiet[what].clear(),
     backgroundFailed(what, error) {

@@ -11,6 +11,7 @@ import { activityConsumer } from './sessions/activity-consumer.js';
 import { ActivityStream } from './sessions/activity-stream.js';
 import { EndedSessions } from './sessions/ended-sessions.js';
 import { PermissionRefresh } from './sessions/permission-refresh.js';
+import { ProviderPlaces } from './sessions/provider-places.js';
 import type { RefreshDue } from './sessions/refresh-due.js';
 import { RefreshLock } from './sessions/refresh-lock.js';
 import { refreshWorker } from './sessions/refresh-worker.js';
@@ -40,6 +41,7 @@ export function upkeepParts(given: {
   readonly grantSources: Pick<GrantSources, 'grantsOf'>;
   readonly clock: Clock;
   readonly due: RefreshDue;
+  readonly isDraining: () => boolean;
 }): UpkeepParts {
   const { config, redis, store, sessions, cipher, idps, clock, due } = given;
   const { retryAfter, permFreshSeconds } = config.refresh;
@@ -68,11 +70,20 @@ export function upkeepParts(given: {
   });
   const timing = config.refresh;
   const upkeep = new SessionUpkeep({ store, refresh, permissions, due, events, clock, timing });
+  const places = new ProviderPlaces({ idps: idps.keys(), onChange: events.providerHeard });
+  const leaseSeconds = leaseOf(config);
   return {
     upkeep,
     ended,
     units: [
-      refreshWorker({ due, store, upkeep, events, clock, idleSeconds }),
+      refreshWorker({
+        ...{ due, store, upkeep, places, events, clock, idleSeconds, leaseSeconds },
+        isDraining: given.isDraining,
+        prolong: (handle, session) =>
+          sessions.prolong(handle, session, () =>
+            store.slide(handle, idleSeconds, session.lastAccessedAt),
+          ),
+      }),
       activityConsumer({
         stream: new ActivityStream(redis, `gateway-${randomBytes(8).toString('hex')}`),
         store,
@@ -84,4 +95,13 @@ export function upkeepParts(given: {
       }),
     ],
   };
+}
+
+/**
+ * Seconds that attending to a session may take, and more: the provider is called for its keys, twice where
+ * one is new, for the tokens, UserInfo and a revocation; the permission service twice.
+ */
+function leaseOf({ idps, permissionTimeout }: Config): number {
+  const idpTimeout = Math.max(0, ...idps.map(({ timeout }) => timeout));
+  return Math.max(60, Math.ceil((5 * idpTimeout + 2 * permissionTimeout) / 1000) + 10);
 }

@@ -1,5 +1,11 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { newSessionId, refreshLockKey, sessionHandle, type SessionHandle } from '@sallyport/shared';
+import {
+  newSessionId,
+  refreshDueKey,
+  refreshLockKey,
+  sessionHandle,
+  type SessionHandle,
+} from '@sallyport/shared';
 import { RefreshDue } from '../../session-gateway/src/sessions/refresh-due.js';
 import {
   RefreshLock,
@@ -88,6 +94,18 @@ function suite(redis: () => TestRedis): void {
     const fresh = held(await one.acquire(handle, 2));
     expect(fresh.isRetry).toBe(false);
     await fresh.release();
+  });
+
+  it('counts one use of a mark that reached Redis twice', async () => {
+    const handle = aHandle();
+    const first = held(await one.acquire(handle, 1));
+    await first.markInFlight();
+    // As ioredis does on a Cluster where the reply to the first was lost.
+    await first.markInFlight();
+    first.abandon();
+    const retry = held(await eventually(handle, 1));
+    expect(retry.isRetry).toBe(true);
+    await retry.release();
   });
 
   it('remembers the first use also where the second holder dies before its mark', async () => {
@@ -253,14 +271,51 @@ function suite(redis: () => TestRedis): void {
     const claims = await Promise.all(
       Array.from({ length: 10 }, (_, index) => (index % 2 ? due : another).claim(10, 60)),
     );
-    expect(claims.flat().sort()).toEqual(handles.slice(0, 50).sort());
-    expect(await another.claim(10, 60)).toEqual([]);
+    const claimed = claims.flatMap(({ handles: some }) => some);
+    expect(claimed.sort()).toEqual(handles.slice(0, 50).sort());
+    expect(await another.claim(10, 60)).toMatchObject({ handles: [], lateBy: 0 });
     const [first] = handles;
     if (first === undefined) throw new Error('none');
     await due.planIfNone(first, 1);
-    expect(await another.claim(10, 60)).toEqual([]);
+    expect(await another.claim(10, 60)).toMatchObject({ handles: [] });
     await due.plan(first, 1);
-    expect(await another.claim(10, 60)).toEqual([first]);
+    expect(await another.claim(10, 60)).toMatchObject({ handles: [first] });
+    await Promise.all(handles.map((handle) => due.forget(handle)));
+  });
+
+  it('tells Redis’s time with a claim, and how long the first had been due by it', async () => {
+    const [due] = dues;
+    if (due === undefined) throw new Error('none');
+    const [late, later] = [aHandle(), aHandle()];
+    const { now } = await due.claim(10, 60);
+    expect(Math.abs(now - Date.now() / 1000)).toBeLessThan(60);
+    await due.plan(late, now - 40);
+    await due.plan(later, now - 30);
+    const claimed = await due.claim(10, 60);
+    expect(claimed).toMatchObject({ handles: [late, later], lateBy: claimed.now - now + 40 });
+    await Promise.all([late, later].map((handle) => due.forget(handle)));
+  });
+
+  it('plans nothing sooner than after the wait, whatever the clock of who plans says', async () => {
+    const [due] = dues;
+    if (due === undefined) throw new Error('none');
+    const handles = Array.from({ length: 3 }, aHandle) as [
+      SessionHandle,
+      SessionHandle,
+      SessionHandle,
+    ];
+    const { now } = await due.claim(10, 60);
+    await due.plan(handles[0], now - 600, 300);
+    await due.planIfNone(handles[1], now - 600, 300);
+    await due.plan(handles[2], now + 900, 300);
+    expect(await due.claim(10, 60)).toMatchObject({ handles: [] });
+    const plan = (await dump(redis())).find(({ key }) => key === refreshDueKey)?.value as string[];
+    const [first, second, third] = handles.map((handle) => Number(plan[plan.indexOf(handle) + 1]));
+    for (const one of [first, second]) {
+      expect(one).toBeGreaterThanOrEqual(now + 300);
+      expect(one).toBeLessThan(now + 400);
+    }
+    expect(third).toBe(now + 900);
     await Promise.all(handles.map((handle) => due.forget(handle)));
   });
 }

@@ -168,6 +168,16 @@ export function sessionStoreVerbs(under: () => StoreUnderTest): void {
       expect(await store.slide(handle, 1000, -1)).toBe(expiresAt);
     });
 
+    it('is held up by permissions that nobody has asked for again in time', async () => {
+      const handle = aHandle();
+      const session = aNewSession({ permFreshForSeconds: 0 });
+      const { expiresAt } = await store.create(handle, session, short);
+      expect(await store.slide(handle, 1000)).toBe(expiresAt);
+      const permissions = { expectedVersion: 1, roles: [], permissions: [], freshForSeconds: 900 };
+      await store.update(handle, { permissions });
+      expect(await store.slide(handle, 1000)).toBeGreaterThan(expiresAt);
+    });
+
     it('brings nothing back', async () => {
       const handle = aHandle();
       await store.create(handle, aNewSession(), short);

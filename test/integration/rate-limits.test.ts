@@ -13,6 +13,7 @@ import { startGatewayStack, type GatewayStack } from '../support/gateway.js';
 import { dump } from '../support/redis-dump.js';
 import { describeOnRedis, users, type TestRedis } from '../support/redis.js';
 import { postRefresh, sessionOf } from '../support/replicas.js';
+import { ownerOf } from '../support/redis-cluster.js';
 import { until } from '../support/until.js';
 
 const limit = 5;
@@ -322,6 +323,54 @@ describeOnRedis(
   },
   { appendOnly: true },
 );
+
+describeOnRedis('cluster', 'a rate limit on a Cluster', (redis) => {
+  let connection: ReturnType<typeof newConnection>;
+  beforeAll(async () => {
+    connection = newConnection(redis());
+    await connection.connect();
+  });
+  afterAll(() => closeRedis(connection));
+  const prefix = 'gateway:rl:exchange:';
+  /** A key of its own on each primary. */
+  const keys = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for (const index of redis().admins.keys()) {
+      for (let at = 0; found[index] === undefined; at += 1) {
+        const key = `${String(index)}-${String(at)}`;
+        const slot = await redis().admin.cluster('KEYSLOT', prefix + key);
+        if ((await ownerOf(redis().admins, slot)) === index) found[index] = key;
+      }
+    }
+    return found;
+  };
+
+  it('counts on every primary, and on the others while one is away', async () => {
+    const keyOf = (request: express.Request) => request.get('x-key');
+    const app = express();
+    app.use(rateLimit({ redis: connection, prefix, perMinute: 2, keyOf, whenRedisFails: 'pass' }));
+    app.get('/', (_request, response) => void response.send('done'));
+    app.use(errorHandler({ failed: () => undefined }));
+    const server = createServer(app);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const origin = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/`;
+    const ask = async (key: string): Promise<number> =>
+      (await exchange(origin, { headers: [['X-Key', key]] })).status;
+    try {
+      const [here, there, lost] = (await keys()) as [string, string, string];
+      for (const key of [here, there, lost]) {
+        expect([await ask(key), await ask(key), await ask(key)]).toEqual([200, 200, 429]);
+      }
+      await redis().servers[2]?.kill();
+      await until(async () => (await ask(lost)) === 200);
+      expect([await ask(here), await ask(there)]).toEqual([429, 429]);
+      await until(async () => (await ask(lost)) === 200);
+      expect([await ask(here), await ask(there)]).toEqual([429, 429]);
+    } finally {
+      await close(server);
+    }
+  });
+});
 
 function newConnection(redis: TestRedis) {
   const logger = createLogger({ name: 'test', level: 'silent' });

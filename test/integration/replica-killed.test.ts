@@ -29,7 +29,8 @@ const now = (): number => Math.floor(Date.now() / 1000);
 /** A replica attends to so many at a time: the other one has the rest. */
 const atOnce = 16;
 const sessionCount = 24;
-const leaseSeconds = 60;
+/** With the patient timeouts that are set here: five calls to the provider, two to the permission service. */
+const leaseSeconds = 130;
 /** A gateway's first act on a report, before it confirms it. */
 const lookAtASession = 'evalsha find extauthz:session:<…> gateway:session:{extauthz:session:<…>}';
 const sent = (use: string) => `gateway_refresh_tokens_sent_total{use="${use}"}`;

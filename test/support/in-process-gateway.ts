@@ -90,7 +90,11 @@ export async function startInProcessGateway(options: InProcessOptions): Promise<
   const { upkeep, ended } = upkeepParts({
     ...{ registry, logger, audit, redis, store, sessions, cipher, clock },
     due: new RefreshDue(redis),
-    config: { refresh, lifetimes, activityClaimAfter: 30_000 } as Config,
+    isDraining: () => false,
+    config: {
+      ...{ refresh, lifetimes, activityClaimAfter: 30_000 },
+      ...{ idps: [], permissionTimeout: 2000 },
+    } as Partial<Config> as Config,
     idps: idpsById,
     grantSources: permissions,
   });

@@ -117,7 +117,10 @@ class Counters implements Store {
       this.#redis instanceof Cluster && command === 'SCRIPT'
         ? this.#redis.nodes('master')
         : [this.#redis];
-    const replies = await Promise.all(nodes.map((node) => node.call(command, ...args)));
-    return replies[0] as RedisReply;
+    const replies = await Promise.allSettled(nodes.map((node) => node.call(command, ...args)));
+    // One that is away has only its own keys; it says NOSCRIPT once it is back, and is asked again then.
+    const reply = replies.find(({ status }) => status === 'fulfilled') ?? replies[0];
+    if (reply?.status !== 'fulfilled') throw reply?.reason ?? new Error('no primary is known');
+    return reply.value as RedisReply;
   }
 }

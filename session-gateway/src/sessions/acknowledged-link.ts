@@ -42,6 +42,7 @@ export class AcknowledgedLink implements WriteLink {
   readonly #links = new Map<string, Promise<Link>>();
   /** Also those that only finish what they have begun. */
   readonly #sockets = new Set<Redis>();
+  #isClosed = false;
   readonly #journal: RevocationJournal;
   /** Behind sentinels: how often the ordinary connection was lost, after which the primary may be another. */
   #connection = 0;
@@ -88,6 +89,7 @@ export class AcknowledgedLink implements WriteLink {
   async close(): Promise<void> {
     this.#options.redis.off('close', this.#onClose);
     this.#journal.close();
+    this.#isClosed = true;
     for (const socket of this.#sockets) socket.disconnect();
     await Promise.allSettled(this.#links.values());
   }
@@ -137,6 +139,7 @@ export class AcknowledgedLink implements WriteLink {
   }
 
   #link(primary: string): Promise<Link> {
+    if (this.#isClosed) return Promise.reject(new Error('the link is closed'));
     const known = this.#links.get(primary);
     if (known !== undefined) return known;
     const opening = this.#open(primary, () => this.#forget(primary, opening));
@@ -176,6 +179,7 @@ export class AcknowledgedLink implements WriteLink {
       onEnd();
     });
     await redis.connect();
+    if (this.#isClosed) redis.disconnect();
     return { redis, pending: 0, retired: false };
   }
 }

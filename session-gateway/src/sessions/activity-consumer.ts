@@ -36,7 +36,7 @@ export function activityConsumer(options: ActivityConsumerOptions): Unit {
   const drain = async (read: () => Promise<ActivityEntry[]>): Promise<void> => {
     for (;;) {
       const entries = await read();
-      const { failed, error } = await handle(options, entries);
+      const { failed, error } = await handle(options, entries, stopping.signal);
       const done = entries.filter((entry) => !failed.has(entry.handle));
       await stream.confirm(done.map(({ id }) => id));
       if (error !== undefined) throw error;
@@ -83,7 +83,6 @@ export function activityConsumer(options: ActivityConsumerOptions): Unit {
   };
 }
 
-/** @throws whatever a slide throws: then nothing of these entries is confirmed */
 interface Handled {
   /** Of sessions that could not be slid: to be tried again. */
   readonly failed: ReadonlySet<string | undefined>;
@@ -95,6 +94,7 @@ interface Handled {
 async function handle(
   { store, sessions, upkeep, events, idleSeconds }: ActivityConsumerOptions,
   entries: readonly ActivityEntry[],
+  stopping: AbortSignal,
 ): Promise<Handled> {
   const lastUse = new Map<SessionHandle, number>();
   let ignored = 0;
@@ -117,6 +117,11 @@ async function handle(
   };
   const slideNext = async (): Promise<void> => {
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      // The next replica has them: a stop with a Redis that hangs must not wait for each.
+      if (stopping.aborted) {
+        failed.add(next[0]);
+        continue;
+      }
       try {
         await slide(...next);
       } catch (why) {

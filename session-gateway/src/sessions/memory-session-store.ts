@@ -107,7 +107,9 @@ export class MemorySessionStore implements SessionStore {
     if (session === undefined) return Promise.resolve(undefined);
     const now = this.#now();
     const used = Math.min(usedAt === undefined ? now : Math.floor(usedAt), now);
-    const { absoluteExpiresAt, cappedAt = absoluteExpiresAt } = session;
+    const { absoluteExpiresAt, permFreshUntil } = session;
+    // Overdue permissions move nothing: what is past cannot be later than the deadline.
+    const cappedAt = permFreshUntil <= now ? 0 : (session.cappedAt ?? absoluteExpiresAt);
     const goal = Math.min(used + idleSeconds, absoluteExpiresAt, cappedAt);
     const expiresAt = goal > session.expiresAt ? goal : session.expiresAt;
     const lastAccessedAt = used > session.lastAccessedAt ? used : session.lastAccessedAt;

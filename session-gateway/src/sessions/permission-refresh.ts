@@ -57,22 +57,38 @@ export class PermissionRefresh {
     return undefined;
   }
 
+  /**
+   * Stores what was fetched, and lifts the cap of an earlier failure.
+   * @returns `conflict`: others were pushed meanwhile
+   */
+  async keep(
+    handle: SessionHandle,
+    session: StoredSession,
+    permissions: NewPermissions,
+    correlation?: Correlation,
+  ): Promise<'kept' | 'conflict' | 'gone'> {
+    const { store, sessions } = this.#options;
+    const outcome = await orUnavailable(store.update(handle, { permissions }));
+    if (outcome.outcome === 'gone') return 'gone';
+    if (outcome.permissions !== 'stored') return 'conflict';
+    await sessions.liftCap(handle, session, outcome, correlation);
+    return 'kept';
+  }
+
   /** Asks and stores. @returns whether the session has new permissions, or is gone. */
   async renew(
     handle: SessionHandle,
     correlation?: Correlation,
   ): Promise<'renewed' | 'failed' | 'gone'> {
-    const { store, sessions } = this.#options;
+    const { store } = this.#options;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const session = await orUnavailable(store.find(handle));
       if (session === undefined) return 'gone';
       const permissions = await this.fetch(handle, session, correlation);
       if (permissions === undefined) return 'failed';
-      const outcome = await orUnavailable(store.update(handle, { permissions }));
-      if (outcome.outcome === 'gone') return 'gone';
-      if (outcome.permissions !== 'stored') continue;
-      await sessions.liftCap(handle, session, outcome, correlation);
-      return 'renewed';
+      const kept = await this.keep(handle, session, permissions, correlation);
+      if (kept === 'gone') return 'gone';
+      if (kept === 'kept') return 'renewed';
     }
     return 'failed';
   }

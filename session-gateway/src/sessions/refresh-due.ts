@@ -10,6 +10,14 @@ const script = {
   claim: new LuaScript('refresh-due-claim'),
 };
 
+export interface Claimed {
+  readonly handles: readonly SessionHandle[];
+  /** By Redis's clock, epoch seconds: by it they are due. */
+  readonly now: number;
+  /** How long the one that waited longest has been due, seconds. */
+  readonly lateBy: number;
+}
+
 /**
  * When each session's tokens or permissions are next due, for all replicas. A hint: what it loses is
  * found again when the session is used, and whether something is due says the session itself.
@@ -21,14 +29,17 @@ export class RefreshDue {
     this.#redis = redis;
   }
 
-  /** @param second epoch seconds */
-  async plan(handle: SessionHandle, second: number): Promise<void> {
-    await this.#plan(handle, second, '');
+  /**
+   * @param second epoch seconds
+   * @param wait seconds that must pass first by Redis's clock, whatever ours says
+   */
+  async plan(handle: SessionHandle, second: number, wait = 0): Promise<void> {
+    await this.#plan(handle, second, '', wait);
   }
 
   /** The same where nothing is planned; leaves a plan or a lease alone. */
-  async planIfNone(handle: SessionHandle, second: number): Promise<void> {
-    await this.#plan(handle, second, 'NX');
+  async planIfNone(handle: SessionHandle, second: number, wait = 0): Promise<void> {
+    await this.#plan(handle, second, 'NX', wait);
   }
 
   async forget(handle: SessionHandle): Promise<void> {
@@ -52,14 +63,20 @@ export class RefreshDue {
   }
 
   /** Sessions that are due, leased to the caller: to nobody else before the lease is over. */
-  async claim(atMost: number, leaseSeconds: number): Promise<SessionHandle[]> {
+  async claim(atMost: number, leaseSeconds: number): Promise<Claimed> {
     const args = [atMost, leaseSeconds, lifetime];
-    const due = (await script.claim.run(this.#redis, [refreshDueKey], args)) as string[];
-    return due.map(parseSessionHandle).filter((handle) => handle !== undefined);
+    const [now, oldest, ...due] = (await script.claim.run(this.#redis, [refreshDueKey], args)) as [
+      now: number,
+      oldest: number,
+      ...handles: string[],
+    ];
+    const handles = due.map(parseSessionHandle).filter((handle) => handle !== undefined);
+    return { handles, now, lateBy: now - oldest };
   }
 
-  async #plan(handle: SessionHandle, second: number, how: '' | 'NX'): Promise<void> {
+  async #plan(handle: SessionHandle, second: number, how: '' | 'NX', wait: number): Promise<void> {
     if (!Number.isFinite(second)) return;
-    await script.plan.run(this.#redis, [refreshDueKey], [second, handle, how, lifetime]);
+    const args = [second, handle, how, lifetime, wait];
+    await script.plan.run(this.#redis, [refreshDueKey], args);
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { freshBytes, refreshLockKey, type SessionHandle } from '@sallyport/shared';
 import type { RedisConnection } from '@sallyport/shared/runtime';
 import { LuaScript } from './lua-script.js';
@@ -5,6 +6,9 @@ import { LuaScript } from './lua-script.js';
 const defaultLease = 5000;
 /** ms */
 const againAfter = 200;
+/** How long a stop waits for that, ms. */
+const stopPatience = 2_000;
+const ignore = (): void => undefined;
 
 export type LockAttempt =
   | { readonly outcome: 'held'; readonly lock: HeldLock }
@@ -60,6 +64,7 @@ const script = {
 export class RefreshLock {
   readonly #redis: RedisConnection;
   readonly #options: RefreshLockOptions;
+  readonly #untold = new Set<Promise<void>>();
 
   constructor(redis: RedisConnection, options: RefreshLockOptions) {
     this.#redis = redis;
@@ -108,7 +113,9 @@ export class RefreshLock {
       markInFlight: async () => {
         leaseNow = retryAfter;
         asked = true;
-        marked = await advance(owner, 1);
+        // Once, however often Redis is told: on a Cluster ioredis sends a command again whose connection was
+        // lost, also one that was done (5.11.1, Cluster#handleError).
+        marked = await advance(owner, 1, uses + 1);
         return marked;
       },
       unmark: () => void (marked = false),
@@ -143,15 +150,25 @@ export class RefreshLock {
     try {
       await tell();
     } catch (error) {
-      void this.#again(tell);
+      const again = this.#again(tell).finally(() => this.#untold.delete(again));
+      this.#untold.add(again);
       throw error;
     }
+  }
+
+  /** When Redis knows all that it is to know, or will not be told in the time that a stop has for it. */
+  async settled(): Promise<void> {
+    if (this.#untold.size === 0) return;
+    const giveUp = new AbortController();
+    const patience = delay(stopPatience, undefined, { signal: giveUp.signal }).catch(ignore);
+    await Promise.race([Promise.allSettled(this.#untold), patience]);
+    giveUp.abort();
   }
 
   async #again(tell: () => Promise<unknown>): Promise<void> {
     const end = performance.now() + this.#options.retryAfter;
     while (performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, againAfter).unref());
+      await delay(againAfter, undefined, { ref: false });
       try {
         await tell();
         return;

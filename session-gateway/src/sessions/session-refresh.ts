@@ -29,12 +29,12 @@ export interface SessionRefreshOptions {
   readonly sessions: Pick<SessionLifecycle, 'stands' | 'drop' | 'liftCap'>;
   readonly cipher: Pick<TokenCipher, 'open' | 'seal'>;
   readonly idps: ReadonlyMap<string, Pick<IdentityProvider, 'prepare' | 'refresh' | 'revoke'>>;
-  readonly lock: Pick<RefreshLock, 'acquire'>;
-  readonly permissions: Pick<PermissionRefresh, 'fetch' | 'renew'>;
+  readonly lock: Pick<RefreshLock, 'acquire' | 'settled'>;
+  readonly permissions: Pick<PermissionRefresh, 'fetch' | 'keep' | 'renew'>;
   readonly ended: Pick<EndedSessions, 'remember'>;
   readonly events: RefreshEvents;
   readonly clock: Clock;
-  /** How long the result of another replica is waited for, ms. */
+  /** How long a request waits for the result of another replica, ms; the worker has others to see to. */
   readonly patience: number;
   /** How long tokens that are paid for are tried to be stored, ms. */
   readonly persistence: number;
@@ -54,9 +54,11 @@ export class SessionRefresh {
   async refresh(
     handle: SessionHandle,
     seen: StoredSession,
+    by: 'request' | 'worker',
     correlation?: Correlation,
   ): Promise<RefreshOutcome> {
     const attempt = await orUnavailable(this.#options.lock.acquire(handle, seen.tokenVersion));
+    if (attempt.outcome === 'busy' && by === 'worker') return { outcome: 'kept', reason: 'busy' };
     if (attempt.outcome === 'busy') return this.#resultOfOther(handle, seen);
     if (attempt.outcome === 'spent') {
       return this.#over(handle, seen, 'session_ended_at_idp', correlation);
@@ -78,6 +80,11 @@ export class SessionRefresh {
     }
   }
 
+  /** When Redis knows what became of every attempt, or cannot be told. */
+  settled(): Promise<void> {
+    return this.#options.lock.settled();
+  }
+
   async #exchange(
     handle: SessionHandle,
     session: StoredSession,
@@ -92,7 +99,7 @@ export class SessionRefresh {
       await idp?.prepare();
     } catch (error) {
       // Another replica may have the key (ATTACKS 32), the provider may be back in a moment.
-      await lock.rest('unspent');
+      await lock.rest('unspent').catch(() => undefined);
       return { outcome: 'kept', reason: (error as { code: string }).code };
     }
     const { refreshToken } = tokens;
@@ -118,7 +125,12 @@ export class SessionRefresh {
     try {
       answer = await idp.refresh(refreshToken, tokens, session.profile, correlation);
     } catch (error) {
-      return this.#failed(handle, session, lock, error, correlation);
+      const failed = await this.#failed(handle, session, lock, error, correlation);
+      // What was fetched for nothing holds all the same; asked for again, it would be at every try.
+      if (failed.outcome === 'kept' && grants !== undefined) {
+        await permissions.keep(handle, session, grants, correlation).catch(() => undefined);
+      }
+      return failed;
     }
     const { claimed, ...fresh } = answer;
     // What was asked for above was joined to claims that no longer hold.

@@ -13,7 +13,7 @@ export type UpkeepOutcome =
 
 export interface SessionUpkeepOptions {
   readonly store: SessionStore;
-  readonly refresh: Pick<SessionRefresh, 'refresh'>;
+  readonly refresh: Pick<SessionRefresh, 'refresh' | 'settled'>;
   readonly permissions: Pick<PermissionRefresh, 'renew'>;
   readonly due: RefreshDue | Pick<RefreshDue, 'plan' | 'planIfNone' | 'forget'>;
   readonly events: RefreshEvents;
@@ -32,6 +32,10 @@ export interface Attendance {
   readonly seen?: StoredSession;
   /** Callers who share a run share that of the first. */
   readonly correlation?: Correlation | undefined;
+  /** Leave the provider alone: it does not answer. Permissions are renewed all the same. */
+  readonly sparing?: boolean;
+  /** By Redis's clock, which found the session due, epoch seconds; ours may be behind it. */
+  readonly dueAt?: number;
 }
 
 interface Flight {
@@ -55,14 +59,15 @@ export class SessionUpkeep {
 
   /**
    * Does what is due. Callers in this process share one run; it is never cut short, since it may have
-   * spent a refresh token.
+   * spent a refresh token. The worker waits for nobody's: others are due.
    */
   async attend(
     handle: SessionHandle,
     by: 'request' | 'worker',
-    { forced = false, seen, correlation }: Attendance = {},
+    { forced = false, seen, ...how }: Attendance = {},
   ): Promise<Attended> {
     const running = this.#flights.get(handle);
+    if (running !== undefined && by === 'worker') return { outcome: 'kept', reason: 'busy' };
     if (running !== undefined) {
       const outcome = await running.result;
       if (running.forced || !forced || outcome.outcome === 'refreshed') return outcome;
@@ -71,7 +76,7 @@ export class SessionUpkeep {
     if (joined !== undefined) return joined.result;
     // What was read before another run ended says nothing any more.
     const current = running === undefined && seen !== undefined ? { seen } : {};
-    const asked = { forced, correlation, ...current };
+    const asked = { forced, ...how, ...current };
     const result = this.#attend(handle, by, asked).finally(() => this.#flights.delete(handle));
     this.#flights.set(handle, { forced, result });
     return result;
@@ -84,9 +89,10 @@ export class SessionUpkeep {
     await this.#options.due.planIfNone(handle, this.#nextAt(handle, session));
   }
 
-  /** Everything under way; settles when all of it has. */
+  /** Everything under way; settles when all of it has, and Redis knows of it. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#flights.values()].map(({ result }) => result));
+    await this.#options.refresh.settled();
   }
 
   async #attend(
@@ -98,7 +104,7 @@ export class SessionUpkeep {
     const outcome =
       session === undefined
         ? ({ outcome: 'gone' } as const)
-        : await this.#doWhatIsDue(handle, session, asked);
+        : await this.#doWhatIsDue(handle, session, by, asked);
     if (outcome.outcome !== 'not_due') {
       this.#options.events.finished(
         {
@@ -111,22 +117,27 @@ export class SessionUpkeep {
       );
     }
     // A plan that is lost is made again when the session is used.
-    const current = await this.#plan(handle, by, outcome).catch(() => undefined);
+    const now = this.#now(asked);
+    const current = await this.#plan(handle, by, outcome, now).catch(() => undefined);
     return current === undefined ? outcome : { ...outcome, session: current };
   }
 
   async #doWhatIsDue(
     handle: SessionHandle,
     session: StoredSession,
-    { forced = false, correlation }: Attendance,
+    by: 'request' | 'worker',
+    asked: Attendance,
   ): Promise<UpkeepOutcome> {
     const { refresh, permissions, timing } = this.#options;
-    const now = this.#now();
+    const { forced = false, sparing = false, correlation } = asked;
+    const now = this.#now(asked);
     const tokensDue =
       tokensDueAt(handle, session, timing) <= now || (forced && !this.#isQuiteNew(session));
     let outcome: UpkeepOutcome = { outcome: 'not_due' };
     if (tokensDue) {
-      outcome = await refresh.refresh(handle, session, correlation);
+      outcome = sparing
+        ? { outcome: 'kept', reason: 'provider_silent' }
+        : await refresh.refresh(handle, session, by, correlation);
       if (outcome.outcome !== 'no_refresh_token' && outcome.outcome !== 'kept') return outcome;
     }
     if (permissionsDueAt(handle, session, timing) > now) return outcome;
@@ -145,6 +156,7 @@ export class SessionUpkeep {
     handle: SessionHandle,
     by: 'request' | 'worker',
     outcome: UpkeepOutcome,
+    now: number,
   ): Promise<SessionView | undefined> {
     const { due, timing } = this.#options;
     const session = await this.#after(handle, outcome);
@@ -153,19 +165,25 @@ export class SessionUpkeep {
       return undefined;
     }
     const reason = outcome.outcome === 'kept' ? outcome.reason : undefined;
-    // Tokens that cannot be renewed any more would be due for ever.
-    const next =
-      outcome.outcome === 'no_refresh_token'
-        ? permissionsDueAt(handle, session, timing)
-        : this.#nextAt(handle, session);
-    const now = this.#now();
-    const retryAt = now + (timing.retryAfter / 1000) * (1 + Math.random());
+    const permissionsAt = permissionsDueAt(handle, session, timing);
+    const wait = (timing.retryAfter / 1000) * (1 + Math.random());
     // Whoever failed has made the plan; requests that come meanwhile must not push it away.
     if (by === 'request' && (reason === 'busy' || reason === 'resting')) {
-      await due.planIfNone(handle, retryAt);
-    } else {
-      await due.plan(handle, next <= now ? retryAt : next);
+      await due.planIfNone(handle, 0, wait);
+      return session;
     }
+    if (reason === 'provider_silent' && permissionsAt > now) {
+      // Less often than others that failed, so that there are places for those.
+      const longer = wait * 2;
+      if (permissionsAt > now + longer) await due.plan(handle, 0, longer);
+      else await due.plan(handle, permissionsAt, 1);
+      return session;
+    }
+    // Tokens that cannot be renewed any more would be due for ever.
+    const isLast = outcome.outcome === 'no_refresh_token';
+    const next = isLast ? permissionsAt : this.#nextAt(handle, session);
+    if (next <= now) await due.plan(handle, 0, wait);
+    else await due.plan(handle, next, 1);
     return session;
   }
 
@@ -191,7 +209,8 @@ export class SessionUpkeep {
     return this.#now() - tokensAt < Math.min(30, lifetime / 2);
   }
 
-  #now(): number {
-    return this.#options.clock() / 1000;
+  /** The later of the two clocks: what is done early does no harm. */
+  #now({ dueAt = 0 }: Attendance = {}): number {
+    return Math.max(this.#options.clock() / 1000, dueAt);
   }
 }

@@ -25,6 +25,8 @@ export function managementServer(options: {
   registry: Registry;
   /** Whatever lies under `/internal/`; nothing does if left out. */
   internal?: RequestListener;
+  /** How long a stop waits for requests under way, ms. */
+  grace: number;
 }): ManagementServer {
   const server = createServer((request, response) => {
     if (options.internal !== undefined && request.url?.startsWith('/internal/') === true) {
@@ -42,7 +44,7 @@ export function managementServer(options: {
       return (server.address() as AddressInfo | null)?.port ?? options.port;
     },
     start: () => listen(server, options.port),
-    stop: () => closeServer(server),
+    stop: () => closeServer(server, options.grace),
   };
 }
 
@@ -100,7 +102,7 @@ export function listen(server: NetServer, port: number): Promise<void> {
  * looks neither for connections that fall idle nor for requests that take too long to come.
  * @param grace after which what is still open is cut, ms
  */
-export function closeServer(server: Server, grace = 10_000): Promise<void> {
+export function closeServer(server: Server, grace: number): Promise<void> {
   return new Promise((resolve) => {
     if (!server.listening) {
       resolve();

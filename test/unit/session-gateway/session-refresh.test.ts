@@ -121,6 +121,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
       ],
     ]),
     lock: {
+      settled: () => none,
       acquire: () =>
         reply('acquire', {
           outcome: lock.isSpent ? ('spent' as const) : ('held' as const),
@@ -144,7 +145,7 @@ async function world(at: (step: number, act: World) => Promise<void> | void = ()
   const run = async (earlier?: StoredSession) => {
     const seen = earlier ?? (await real.find(handle));
     if (seen === undefined) throw new Error('no session');
-    return refresh.refresh(handle, seen);
+    return refresh.refresh(handle, seen, 'request');
   };
   return {
     run,
@@ -329,7 +330,8 @@ describe('the refresh of a session', () => {
     const { run, log, idp, find } = await world();
     idp.answer = new IdentityProviderError(code, detail);
     expect(await run()).toEqual({ outcome: 'kept', reason: code });
-    expect(await find()).toMatchObject({ tokenVersion: 1 });
+    // The permissions that were asked for meanwhile are kept, or each try would ask again.
+    expect(await find()).toMatchObject({ tokenVersion: 1, permVersion: 2 });
     expect(log).toContain(`rest ${fate}`);
   });
 });
