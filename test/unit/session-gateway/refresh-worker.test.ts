@@ -81,7 +81,8 @@ describe('of many sessions that are due', () => {
       },
       store: { find: () => Promise.resolve(inUse) },
       upkeep: {
-        attend: (async (handle, _by, how) => {
+        attend: (async (handle, _by, given) => {
+          const how = given ?? {};
           asked.push(how);
           most = Math.max(most, (running += 1));
           const outcome = await attend(handle, how);
