@@ -53,7 +53,7 @@ describe('the order in which extauthz stops', () => {
   });
 
   it('lets a stream that is open when GOAWAY comes end as it would have, then ends', async () => {
-    rig = await startFailureRig({ env: () => ({ REDIS_PORT: '1' }), ready: false });
+    rig = await startFailureRig();
     const { service } = rig;
     const client = await http2Client(service.grpcPort);
     const open = heldGrpcCheck(client.session, {});

@@ -5,14 +5,15 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, expect, it } from '@jest/globals';
 import { exchange } from '@sallyport/demo/web-client/exchange';
 import { certificateAuthority } from '../support/certificates.js';
 import { checkHttp, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { callHeaders, flag, frame, frames, preface } from '../support/raw-grpc.js';
+import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
-describe('extauthz that was told to stop (R24)', () => {
+describeOnRedis('6.2', 'extauthz that was told to stop (R24)', (redis) => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-drain-'));
   let service: ExtauthzProcess;
   let ends: string[] = [];
@@ -20,10 +21,10 @@ describe('extauthz that was told to stop (R24)', () => {
     drainWait: string,
     more: Readonly<Record<string, string>> = {},
   ): Promise<void> => {
-    const env = { REDIS_PORT: '1', EXTAUTHZ_DRAIN_WAIT_MS: drainWait, ...more };
+    const env = { ...redis().env(users.reader), EXTAUTHZ_DRAIN_WAIT_MS: drainWait, ...more };
     ends = [];
     const onDeath = ({ how }: { how: string }): void => void ends.push(how);
-    service = await startExtauthz({ directory, env, ready: false, onDeath });
+    service = await startExtauthz({ directory, env, onDeath });
   };
   afterEach(() => service.child.kill());
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -48,7 +49,6 @@ describe('extauthz that was told to stop (R24)', () => {
     await start('60000');
     const readiness = async () =>
       (await exchange(`http://127.0.0.1:${String(service.healthPort)}/readyz`)).text;
-    // Of all that is not ready here (there is no Redis), the drain alone comes with the signal.
     expect(await readiness()).not.toContain('draining');
     terminate();
     await until(async () => (await readiness()).includes('draining'));

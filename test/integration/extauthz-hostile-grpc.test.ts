@@ -7,7 +7,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { grpcChecker, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { cases, Choices, proofSeed } from '../support/proofs.js';
 import {
@@ -20,18 +20,19 @@ import {
   preface,
   sendRaw,
 } from '../support/raw-grpc.js';
+import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 const settings = frame(frames.settings, 0, 0, Buffer.alloc(0));
 const { endHeaders, endStream } = flag;
 
-describe('the gRPC port of extauthz, under attack', () => {
+describeOnRedis('6.2', 'the gRPC port of extauthz, under attack', (redis) => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'));
   let service: ExtauthzProcess;
   let pid: number | undefined;
 
   beforeAll(async () => {
-    service = await startExtauthz({ directory, ready: false, env: { REDIS_PORT: '1' } });
+    service = await startExtauthz({ directory, env: redis().env(users.reader) });
     await until(() => service.log().includes('"msg":"ready"'));
     pid = service.child.pid;
   });

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { newSessionId } from '@sallyport/shared';
 import { checkHttp, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { cases, Choices, proofSeed } from '../support/proofs.js';
+import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
-describe('the HTTP port of extauthz, under attack', () => {
+describeOnRedis('6.2', 'the HTTP port of extauthz, under attack', (redis) => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'));
   let service: ExtauthzProcess;
   let pid: number | undefined;
@@ -16,8 +17,7 @@ describe('the HTTP port of extauthz, under attack', () => {
   beforeAll(async () => {
     service = await startExtauthz({
       directory,
-      ready: false,
-      env: { REDIS_PORT: '1', EXTAUTHZ_MAX_CONCURRENT_CHECKS: '4' },
+      env: { ...redis().env(users.reader), EXTAUTHZ_MAX_CONCURRENT_CHECKS: '4' },
     });
     await until(() => service.log().includes('"msg":"ready"'));
     pid = service.child.pid;
@@ -89,13 +89,18 @@ describe('the HTTP port of extauthz, under attack', () => {
 
   it('sheds with 503 and Retry-After what would wait beyond the limit, and lives through aborts', async () => {
     const request = lines(`Cookie: __Host-session=${newSessionId()}`);
-    const answers = await Promise.all(Array.from({ length: 64 }, () => statuses(request)));
-    expect(new Set(answers.flat())).toEqual(new Set([503]));
-    await Promise.all(Array.from({ length: 64 }, () => statuses(request, { abort: true })));
-    const answer = await checkHttp(service.httpPort, [
-      ['cookie', `__Host-session=${newSessionId()}`],
-    ]);
-    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    redis().server.pause();
+    try {
+      const answers = await Promise.all(Array.from({ length: 64 }, () => statuses(request)));
+      expect(new Set(answers.flat())).toEqual(new Set([503]));
+      await Promise.all(Array.from({ length: 64 }, () => statuses(request, { abort: true })));
+      const answer = await checkHttp(service.httpPort, [
+        ['cookie', `__Host-session=${newSessionId()}`],
+      ]);
+      expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    } finally {
+      redis().server.resume();
+    }
   });
 
   it(`reg-CVE-2021-32637: no garbage is ever answered with an allow (seed ${String(proofSeed)})`, async () => {

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { credentials, loadPackageDefinition, type Client } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
-import { startExtauthz } from '../support/extauthz.js';
+import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 
 /** The part of grpc.reflection.v1 that lists services. */
 const reflection = fromJSON({
@@ -77,23 +77,30 @@ async function listServices(port: number): Promise<string[]> {
 }
 
 describe('gRPC server reflection', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-reflection-'));
+  let services: readonly ExtauthzProcess[] = [];
+  beforeAll(async () => {
+    services = await Promise.all(
+      ['true', 'false'].map((setting) => {
+        const env = { REDIS_PORT: '1', EXTAUTHZ_GRPC_REFLECTION: setting };
+        return startExtauthz({ directory, env, ready: false });
+      }),
+    );
+  });
+  afterAll(async () => {
+    await Promise.all(services.map(({ child }) => child.stop()));
+    rmSync(directory, { recursive: true, force: true });
+  });
+
   it.each([
-    ['on', 'true'],
-    ['off', 'false'],
-  ])('is %s as EXTAUTHZ_GRPC_REFLECTION says', async (state, setting) => {
-    const directory = mkdtempSync(join(tmpdir(), 'sallyport-reflection-'));
-    const env = { REDIS_PORT: '1', EXTAUTHZ_GRPC_REFLECTION: setting };
-    const service = await startExtauthz({ directory, env, ready: false });
-    try {
-      const listed = listServices(service.grpcPort);
-      if (state === 'on') {
-        expect(await listed).toContain('envoy.service.auth.v3.Authorization');
-      } else {
-        await expect(listed).rejects.toMatchObject({ code: 12 });
-      }
-    } finally {
-      await service.child.stop();
-      rmSync(directory, { recursive: true, force: true });
+    ['on', 0],
+    ['off', 1],
+  ])('is %s as EXTAUTHZ_GRPC_REFLECTION says', async (state, at) => {
+    const listed = listServices(services[at]?.grpcPort ?? 0);
+    if (state === 'on') {
+      expect(await listed).toContain('envoy.service.auth.v3.Authorization');
+    } else {
+      await expect(listed).rejects.toMatchObject({ code: 12 });
     }
   });
 });

@@ -3,10 +3,11 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { credentials } from '@grpc/grpc-js';
 import { certificateAuthority, type Certificate } from '../support/certificates.js';
 import { grpcChecker, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
+import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 const authority = certificateAuthority('authority');
@@ -16,7 +17,7 @@ const client = authority.issue({ name: 'client' });
 const others = certificateAuthority('another authority');
 const stranger = others.issue({ name: 'stranger' });
 
-describe('extauthz with TLS', () => {
+describeOnRedis('6.2', 'extauthz with TLS', (redis) => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-tls-'));
   const path = (name: string) => join(directory, name);
   let service: ExtauthzProcess | undefined;
@@ -34,9 +35,8 @@ describe('extauthz with TLS', () => {
     install(first);
     service = await startExtauthz({
       directory,
-      ready: false,
       env: {
-        REDIS_PORT: '1',
+        ...redis().env(users.reader),
         EXTAUTHZ_TLS_CERT: path('cert'),
         EXTAUTHZ_TLS_KEY: path('key'),
         EXTAUTHZ_TLS_RELOAD_MS: '50',

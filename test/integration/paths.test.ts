@@ -56,17 +56,15 @@ describe('reg-13, reg-14, reg-16, reg-18, reg-23, reg-32: the corpus of paths, w
   beforeAll(async () => {
     // Nothing here may need Redis: there is none.
     const env = { REDIS_PORT: '1' };
-    withoutFile = await startExtauthz({ directory, env, ready: false });
-    withPolicy = await startExtauthz({
-      directory,
-      env: { ...env, EXTAUTHZ_POLICY_FILE: corpusPolicyFile },
-      ready: false,
-    });
+    [withoutFile, withPolicy] = await Promise.all(
+      [env, { ...env, EXTAUTHZ_POLICY_FILE: corpusPolicyFile }].map((own) =>
+        startExtauthz({ directory, env: own, ready: false }),
+      ),
+    );
   }, 60_000);
 
   afterAll(async () => {
-    await withoutFile?.child.stop();
-    await withPolicy?.child.stop();
+    await Promise.all([withoutFile?.child.stop(), withPolicy?.child.stop()]);
     rmSync(directory, { recursive: true, force: true });
   });
 

@@ -40,8 +40,8 @@ describeOnRedis(
     const admin = () => redis().admin;
     beforeAll(async () => {
       stack = await startGatewayStack(redis(), {
-        IDP_TIMEOUT_MS: '2000',
-        REFRESH_RETRY_AFTER: '2500',
+        IDP_TIMEOUT_MS: '1000',
+        REFRESH_RETRY_AFTER: '1100',
       });
     });
     afterAll(() => stack.close());

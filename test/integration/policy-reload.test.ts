@@ -9,27 +9,24 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { checkHttp, startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { metric } from '../support/metrics.js';
+import { describeOnRedis, users } from '../support/redis.js';
 import { until } from '../support/until.js';
 
 const patience = 60_000;
 const opening = (id: string, path: string): string =>
   `version: 1\nrules: [{ id: ${id}, path: ${path}, allow: public }]\n`;
 
-describe('a policy file that changes', () => {
+describeOnRedis('6.2', 'a policy file that changes', (redis) => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-policy-'));
   const volume = join(directory, 'volume');
   const file = join(volume, 'policy.yaml');
   let service: ExtauthzProcess;
 
-  const start = (policyFile: string) =>
-    startExtauthz({
-      directory,
-      env: { REDIS_PORT: '1', EXTAUTHZ_POLICY_FILE: policyFile },
-      ready: false,
-    });
+  const start = (policyFile: string, place = redis().env(users.reader)) =>
+    startExtauthz({ directory, env: { ...place, EXTAUTHZ_POLICY_FILE: policyFile } });
   const status = async (path: string) => (await checkHttp(service.httpPort, [], path)).status;
   const isOpen = (path: string) => until(async () => (await status(path)) === 200);
 
@@ -163,7 +160,7 @@ describe('a policy file that changes', () => {
     async () => {
       const bad = join(directory, 'bad.yaml');
       writeFileSync(bad, 'version: 2\nrules: [{ id: x, path: api, allow: public }]\n');
-      const failure = await start(bad).then(
+      const failure = await start(bad, { REDIS_PORT: '1' }).then(
         () => '',
         (error: unknown) => String(error),
       );

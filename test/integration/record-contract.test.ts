@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   contractKey,
   contractOf,
@@ -14,7 +14,7 @@ import type { RedisConnection } from '@sallyport/shared/runtime';
 import { runCommand, settingsOf } from '../support/command.js';
 import { startExtauthz, type ExtauthzProcess } from '../support/extauthz.js';
 import { gatewayBinary, startGatewayStack, type GatewayStack } from '../support/gateway.js';
-import { describeOnRedis, users } from '../support/redis.js';
+import { describeOnRedis, redis62, redisCluster, users, type TestRedis } from '../support/redis.js';
 import { runBinary } from '../support/run-binary.js';
 import { until } from '../support/until.js';
 
@@ -28,6 +28,11 @@ const ours = contractOf({
   cookieName: defaultSessionCookieName,
 });
 const raw: RecordContract = { ...ours, keyForm: 'raw' };
+/** As a gateway that is running would say it. */
+const plantIn = (admin: RedisConnection, contract: RecordContract) =>
+  admin.hset(contractKey, contractText(contract), Date.now() + 3_600_000);
+const readinessOf = async (service: ExtauthzProcess | undefined) =>
+  (await fetch(`http://127.0.0.1:${String(service?.healthPort)}/readyz`)).status;
 const ports = { EXTAUTHZ_HTTP_PORT: '0', EXTAUTHZ_GRPC_PORT: '0', EXTAUTHZ_HEALTH_PORT: '0' };
 
 describeOnRedis('6.2', 'extauthz that starts while Redis is away', (redis) => {
@@ -38,7 +43,7 @@ describeOnRedis('6.2', 'extauthz that starts while Redis is away', (redis) => {
     const service = await startExtauthz({ directory: folder, env, ready: false });
     await server?.restart();
     const admin = await redis().connect(users.admin);
-    await admin.hset(contractKey, contractText(raw), Date.now() + 3_600_000);
+    await plantIn(admin, raw);
     await until(() => service.log().includes('SESSION_KEY_FORM is raw there and hashed here'));
     const answer = await fetch(`http://127.0.0.1:${String(service.healthPort)}/readyz`);
     expect([answer.status, await answer.text()]).toEqual([
@@ -48,6 +53,42 @@ describeOnRedis('6.2', 'extauthz that starts while Redis is away', (redis) => {
     await service.child.kill();
   });
 });
+
+// At once: most of it is waiting until extauthz looks again.
+describe('extauthz on a single Redis and on a Cluster', () => {
+  let places: readonly TestRedis[] = [];
+  beforeAll(async () => {
+    const options = { appendOnly: true };
+    places = await Promise.all([redis62(options), redisCluster(options)]);
+  });
+  afterAll(() => Promise.all(places.map((place) => place.close())));
+
+  it('is ready without any word, and follows what gateways say later', async () => {
+    await Promise.all(places.map(followsWhatIsSaid));
+  });
+});
+
+async function followsWhatIsSaid(redis: TestRedis): Promise<void> {
+  const env = redis.env(users.reader);
+  const kind = 'REDIS_CLUSTER_NODES' in env ? 'Cluster' : 'single';
+  const admin = await redis.connect(users.admin);
+  const service = await startExtauthz({ directory: folder, env });
+  try {
+    const readiness = async () => [kind, await readinessOf(service)];
+    expect(service.log()).toContain('No session-gateway has said in this Redis');
+    await plantIn(admin, raw);
+    await until(() => service.log().includes('SESSION_KEY_FORM is raw there and hashed here'));
+    expect(await readiness()).toEqual([kind, 503]);
+    // One that fits runs as well: there are sessions to answer for.
+    await plantIn(admin, ours);
+    await until(async () => (await readinessOf(service)) === 200);
+    await admin.hdel(contractKey, contractText(raw));
+    await until(() => service.log().includes('writes sessions as this service reads'));
+    expect(await readiness()).toEqual([kind, 200]);
+  } finally {
+    await service.child.kill();
+  }
+}
 
 describeOnRedis('6.2', 'gateway and extauthz that disagree', suite, { appendOnly: true });
 describeOnRedis('cluster', 'gateway and extauthz that disagree, on a Cluster', suite, {
@@ -76,13 +117,8 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
   const start = (env = redis().env(users.reader)) => startExtauthz({ directory: folder, env });
   const refused = (env: Record<string, string>) =>
     runBinary(extauthzBinary, { ...redis().env(users.reader), ...ports, ...env });
-  /** As a gateway that is running would say it. */
-  const plant = async (contract: RecordContract): Promise<void> => {
-    await admin.hset(contractKey, contractText(contract), Date.now() + 3_600_000);
-  };
+  const plant = (contract: RecordContract) => plantIn(admin, contract);
   const said = async () => Object.keys(await admin.hgetall(contractKey)).sort();
-  const readiness = async () =>
-    (await fetch(`http://127.0.0.1:${String(service?.healthPort)}/readyz`)).status;
 
   it('extauthz refuses to start beside a gateway that writes other keys, and says why', async () => {
     stack = await gateway();
@@ -146,22 +182,6 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
     expect(await said()).toEqual([ours, ...neighbours].map(contractText).sort());
   });
 
-  it('extauthz is ready without any word, and follows what gateways say later', async () => {
-    service = await start();
-    expect(service.log()).toContain('No session-gateway has said in this Redis');
-    await plant(raw);
-    await until(
-      () => service?.log().includes('SESSION_KEY_FORM is raw there and hashed here') === true,
-    );
-    expect(await readiness()).toBe(503);
-    // One that fits runs as well: there are sessions to answer for.
-    await plant(ours);
-    await until(async () => (await readiness()) === 200);
-    await admin.hdel(contractKey, contractText(raw));
-    await until(() => service?.log().includes('writes sessions as this service reads') === true);
-    expect(await readiness()).toBe(200);
-  });
-
   it('extauthz warns of a cookie that the gateway does not set', async () => {
     await plant({ ...ours, cookieName: '__Host-other' });
     service = await start();
@@ -179,6 +199,6 @@ function suite(redis: Parameters<Parameters<typeof describeOnRedis>[2]>[0]): voi
     }
     service = await start(redis().env(user));
     expect(service.log()).toContain(`${contractKey} cannot be read`);
-    expect(await readiness()).toBe(200);
+    expect(await readinessOf(service)).toBe(200);
   });
 }

@@ -42,8 +42,8 @@ describeOnRedis(
       TOKEN_SEAL_KEYS: '',
       TOKEN_SEAL_KEYS_FILE: file,
       // Soon again where a key was missing for a moment.
-      IDP_TIMEOUT_MS: '4000',
-      REFRESH_RETRY_AFTER: '4001',
+      IDP_TIMEOUT_MS: '2000',
+      REFRESH_RETRY_AFTER: '2001',
     };
     beforeAll(async () => {
       write(first);
@@ -100,6 +100,7 @@ describeOnRedis(
           for (const origin of [stack.origin, replica.origin]) {
             statuses.add((await heartbeat(origin, sessionOf(watched, stack.origin))).status);
           }
+          await new Promise((resolve) => setTimeout(resolve, 20));
         }
       })();
       expect(await kidOf(watched)).toBe('k1');

@@ -36,11 +36,10 @@ export async function startModeStack(
   gatewayEnv: Readonly<Record<string, string>> = {},
 ): Promise<ModeStack> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-mode-'));
-  const service = await startExtauthz({ directory, env: place.readerEnv });
-  const gateway = await startGatewayStack(place, {
-    INTERNAL_API_TOKENS: `admin:${token}`,
-    ...gatewayEnv,
-  });
+  const [service, gateway] = await Promise.all([
+    startExtauthz({ directory, env: place.readerEnv }),
+    startGatewayStack(place, { INTERNAL_API_TOKENS: `admin:${token}`, ...gatewayEnv }),
+  ]);
   const checker = grpcChecker(service.grpcPort);
   const checks = checksOf(service, checker);
   const visit = (

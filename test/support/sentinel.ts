@@ -16,6 +16,7 @@ import { users } from './redis.js';
 import {
   asker,
   connectToSentinel,
+  hasten,
   isComplete,
   masterName,
   startSentinel,
@@ -144,6 +145,7 @@ export async function startSentinelRig(
   const ports = posts.map(({ port }) => port);
   const askers = ports.map((port) => connectToSentinel(port, tls));
   await until(async () => (await Promise.all(askers.map(isComplete))).every(Boolean));
+  if (version[0] >= 7) await Promise.all(askers.map(hasten));
 
   const masterIndex = async (): Promise<number> => {
     const answers = await Promise.all(

@@ -2,14 +2,16 @@
 const waiting = new Map<() => unknown, { readonly stack: string; askedAt: number }>();
 
 /**
- * Asks again, at once and then every few milliseconds, until it holds; the test's own timeout ends it.
+ * Asks again, at once and then every few milliseconds, more rarely the longer it takes, until it
+ * holds; the test's own timeout ends it.
  * @param patience ms, where many wait for the same thing: each would cost a run that whole timeout
  */
 export async function until(
   holds: () => Promise<boolean> | boolean,
   patience = Infinity,
 ): Promise<void> {
-  const end = performance.now() + patience;
+  const begin = performance.now();
+  const end = begin + patience;
   const entry = { stack: new Error().stack ?? '', askedAt: performance.now() };
   waiting.set(holds, entry);
   try {
@@ -17,7 +19,9 @@ export async function until(
       if (!waiting.has(holds)) throw new Error('the test that waited for this is over');
       if (performance.now() > end)
         throw new Error(`in ${String(patience)} ms never: ${String(holds)}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      // Each look takes the machine from what is waited for, and 25 ms more are nothing to a long wait.
+      const waited = performance.now() - begin;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(25, 5 + waited / 20)));
       entry.askedAt = performance.now();
     }
   } finally {

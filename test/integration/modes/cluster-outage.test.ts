@@ -13,10 +13,19 @@ import { until } from '../../support/until.js';
 // What these wait for happens within seconds or not at all.
 jest.setTimeout(30_000);
 
-describe.each([
-  ['with sessions in memory', {}],
-  ['without a cache', { SESSION_CACHE_MAX_ENTRIES: '0' }],
-])('a Cluster of three in trouble, %s', (_title, env: Readonly<Record<string, string>>) => {
+let clusters: readonly TestRedis[] = [];
+beforeAll(async () => {
+  // So that a primary that stands still is nobody's business but ours.
+  const options = { extraConfig: ['cluster-node-timeout 60000'] };
+  // Together: their nodes mostly wait to hear of each other.
+  clusters = await Promise.all([redisCluster(options), redisCluster(options)]);
+});
+afterAll(() => Promise.all(clusters.map((redis) => redis.close())));
+
+describe.each<[string, number, Readonly<Record<string, string>>]>([
+  ['with sessions in memory', 0, {}],
+  ['without a cache', 1, { SESSION_CACHE_MAX_ENTRIES: '0' }],
+])('a Cluster of three in trouble, %s', (_title, at, env) => {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-cluster-'));
   let redis: TestRedis;
   let service: ExtauthzProcess;
@@ -24,8 +33,7 @@ describe.each([
   let checks: Checks;
 
   beforeAll(async () => {
-    // So that a primary that stands still is nobody's business but ours.
-    redis = await redisCluster({ extraConfig: ['cluster-node-timeout 60000'] });
+    redis = clusters[at] as TestRedis;
     service = await startExtauthz({
       directory,
       env: { ...redis.env(users.reader), ...env },
@@ -36,7 +44,6 @@ describe.each([
   afterAll(async () => {
     checker.close();
     await service.child.kill();
-    await redis.close();
     rmSync(directory, { recursive: true, force: true });
   });
 
