@@ -89,10 +89,8 @@ describe('slow clients of extauthz (T27)', () => {
         ...many(50, () => trickle(port, Buffer.alloc(0), Buffer.alloc(0), tlsSockets)),
         ...many(50, () => trickle(port, clientHelloBegun, Buffer.alloc(1), tlsSockets)),
       ]);
-      const begin = performance.now();
       while (!slow.every((isOver) => isOver())) {
         expect((await checker.check([])).status).toBe(401);
-        expect(performance.now() - begin).toBeLessThan(60_000);
         await pace();
       }
     } finally {
