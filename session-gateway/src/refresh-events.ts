@@ -91,7 +91,7 @@ export function createRefreshEvents(
   );
   const late = gauge(
     'gateway_refresh_late_seconds',
-    'How long the session that waited longest for the refresh worker had been due when it was last claimed',
+    'How far behind its own plan the refresh worker is',
   );
   const silent = gauge(
     'gateway_idp_silent',

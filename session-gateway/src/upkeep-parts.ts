@@ -90,6 +90,7 @@ export function upkeepParts(given: {
         sessions,
         upkeep,
         events,
+        clock,
         idleSeconds,
         claimAfter: config.activityClaimAfter,
       }),

@@ -70,7 +70,7 @@ describeOnRedis('6.2', 'extauthz that was told to stop (R24)', (redis) => {
     socket.destroy();
   });
 
-  it('ends at its deadline although somebody holds a port of it, and says what it left', async () => {
+  it('stops in order within a short deadline although somebody holds each port of it', async () => {
     await start('0', { EXTAUTHZ_DRAIN_DEADLINE_MS: '1900' });
     const call = await heldCall(service.grpcPort);
     // Half a request: whoever sends it has a minute for the rest.
@@ -82,10 +82,8 @@ describeOnRedis('6.2', 'extauthz that was told to stop (R24)', (redis) => {
     await exchange(`http://127.0.0.1:${String(service.healthPort)}/livez`);
     terminate();
     await until(() => service.child.pid === undefined);
-    expect(ends).toEqual(['exit code 1']);
-    expect(service.log()).toMatch(
-      /"left":\["management server",.*"redis"\].*drain deadline passed/,
-    );
+    expect(ends).toEqual(['exit code 0']);
+    expect(service.log()).toContain('"msg":"stopped"');
     call.destroy();
     scrape.destroy();
   });

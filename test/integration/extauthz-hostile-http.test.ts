@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +55,21 @@ describeOnRedis('6.2', 'the HTTP port of extauthz, under attack', (redis) => {
 
   const lines = (...all: string[]): string =>
     ['GET /api HTTP/1.1', 'Host: e', 'Connection: close', ...all, '', ''].join('\r\n');
+
+  it('lets go of a CONNECT whose peer stays and goes on sending', async () => {
+    const place = { port: service.httpPort, host: '127.0.0.1', allowHalfOpen: true };
+    const socket = connect(place).resume();
+    let isLetGo = false;
+    socket.on('error', () => (isLetGo = true));
+    socket.write('CONNECT e:443 HTTP/1.1\r\nHost: e\r\n\r\n');
+    await once(socket, 'end');
+    // Half closed, it would go on being taken.
+    await until(() => {
+      if (!isLetGo) socket.write('x');
+      return isLetGo;
+    }, 10_000);
+    socket.destroy();
+  });
 
   it.each([
     ['two lengths', lines('Content-Length: 1', 'Content-Length: 2')],

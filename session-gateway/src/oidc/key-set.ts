@@ -47,20 +47,12 @@ export class KeySet {
     this.#options = options;
   }
 
-  /**
-   * Has keys at hand. Where they are old it does not wait for others, but has them fetched: whoever
-   * verifies a token a moment later waits for those.
-   * @throws IdentityProviderError
-   */
+  /** Has keys at hand, so that verifying waits for nothing unless the key is new. @throws IdentityProviderError */
   async prepare(): Promise<void> {
     if (this.#keys === undefined) await this.#fetch();
-    else void this.#renewed();
-  }
-
-  /** Settles when old keys have been read again, or cannot be: then they go on. */
-  async #renewed(): Promise<void> {
-    if (this.#options.clock() - this.#readAt < maxAge) return;
-    await this.#fetch().catch(() => undefined);
+    else if (this.#options.clock() - this.#readAt >= maxAge) {
+      await this.#fetch().catch(() => undefined);
+    }
   }
 
   /**
@@ -70,7 +62,6 @@ export class KeySet {
    */
   async keyOf(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
     await this.prepare();
-    await this.#renewed();
     try {
       return await this.#local(header, token);
     } catch (error) {

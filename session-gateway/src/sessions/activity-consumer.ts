@@ -1,4 +1,4 @@
-import { parseSessionHandle, type SessionHandle } from '@sallyport/shared';
+import { parseSessionHandle, type Clock, type SessionHandle } from '@sallyport/shared';
 import type { Unit } from '@sallyport/shared/runtime';
 import type { RefreshEvents } from '../refresh-events.js';
 import type { ActivityEntry, ActivityStream } from './activity-stream.js';
@@ -11,7 +11,8 @@ export interface ActivityConsumerOptions {
   readonly stream: ActivityStream;
   readonly store: Pick<SessionStore, 'find' | 'slide'>;
   readonly sessions: Pick<SessionLifecycle, 'prolong'>;
-  readonly upkeep: Pick<SessionUpkeep, 'noteInUse'>;
+  readonly upkeep: Pick<SessionUpkeep, 'attend' | 'noteInUse'>;
+  readonly clock: Clock;
   readonly events: RefreshEvents;
   readonly idleSeconds: number;
   /** After how long another replica's unconfirmed entries are taken over, ms. */
@@ -92,7 +93,7 @@ interface Handled {
 
 /** One that fails (of a primary that is away, say) keeps no other from being slid and confirmed. */
 async function handle(
-  { store, sessions, upkeep, events, idleSeconds }: ActivityConsumerOptions,
+  { store, sessions, upkeep, events, clock, idleSeconds }: ActivityConsumerOptions,
   entries: readonly ActivityEntry[],
   stopping: AbortSignal,
 ): Promise<Handled> {
@@ -109,6 +110,10 @@ async function handle(
   const queue = [...lastUse];
   const slide = async (one: SessionHandle, usedAt: number): Promise<void> => {
     const session = await store.find(one);
+    // Overdue permissions would hold the deadline (slide.lua): after an outage of ours, everybody's.
+    if (session !== undefined && session.permFreshUntil <= clock() / 1000) {
+      await upkeep.attend(one, 'worker', { seen: session, sparing: true });
+    }
     const deadline =
       session &&
       (await sessions.prolong(one, session, () => store.slide(one, idleSeconds, usedAt)));

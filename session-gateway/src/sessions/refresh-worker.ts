@@ -10,7 +10,7 @@ import type { Attended, SessionUpkeep } from './session-upkeep.js';
 export interface RefreshWorkerOptions {
   readonly due: Pick<RefreshDue, 'claim' | 'forget'>;
   readonly store: Pick<SessionStore, 'find'>;
-  readonly upkeep: Pick<SessionUpkeep, 'attend' | 'settled'>;
+  readonly upkeep: Pick<SessionUpkeep, 'areTokensDue' | 'attend' | 'settled'>;
   readonly places: Pick<ProviderPlaces, 'take'>;
   readonly events: RefreshEvents;
   readonly clock: Clock;
@@ -67,11 +67,13 @@ export function refreshWorker(options: RefreshWorkerOptions): Unit {
       await due.forget(handle);
       return;
     }
-    const leave = places.take(session.profile.idp);
+    // Permissions are nothing of the provider's: for them alone no place is needed.
+    const asks = upkeep.areTokensDue(handle, session, dueAt);
+    const leave = asks ? places.take(session.profile.idp, handle) : undefined;
     let heard: Heard = 'nothing';
     try {
       const asked = { seen: session, correlation: newCorrelation(), dueAt };
-      const sparing = leave === undefined;
+      const sparing = asks && leave === undefined;
       const attended = await upkeep.attend(handle, 'worker', { ...asked, sparing });
       heard = heardIn(attended);
       const { session: now } = attended;

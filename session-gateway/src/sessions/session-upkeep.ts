@@ -57,6 +57,11 @@ export class SessionUpkeep {
     return this.#nextAt(handle, session) <= this.#now();
   }
 
+  /** @param dueAt as {@link Attendance.dueAt} */
+  areTokensDue(handle: SessionHandle, session: SessionView, dueAt: number): boolean {
+    return tokensDueAt(handle, session, this.#options.timing) <= this.#now({ dueAt });
+  }
+
   /**
    * Does what is due. Callers in this process share one run; it is never cut short, since it may have
    * spent a refresh token. The worker waits for nobody's: others are due.
@@ -172,17 +177,12 @@ export class SessionUpkeep {
       await due.planIfNone(handle, 0, wait);
       return session;
     }
-    if (reason === 'provider_silent' && permissionsAt > now) {
-      // Less often than others that failed, so that there are places for those.
-      const longer = wait * 2;
-      if (permissionsAt > now + longer) await due.plan(handle, 0, longer);
-      else await due.plan(handle, permissionsAt, 1);
-      return session;
-    }
+    // Less often than those that were spared, or the few places would be theirs who are known to get nothing.
+    const isUnanswered = by === 'worker' && reason === 'idp_unreachable';
     // Tokens that cannot be renewed any more would be due for ever.
     const isLast = outcome.outcome === 'no_refresh_token';
     const next = isLast ? permissionsAt : this.#nextAt(handle, session);
-    if (next <= now) await due.plan(handle, 0, wait);
+    if (next <= now) await due.plan(handle, 0, isUnanswered ? 2 * wait : wait);
     else await due.plan(handle, next, 1);
     return session;
   }

@@ -57,7 +57,11 @@ describe('activityConsumer', () => {
         },
       },
       sessions: { prolong: (_handle, _session, act) => act() },
-      upkeep: { noteInUse: () => Promise.resolve() },
+      upkeep: {
+        attend: () => Promise.reject(new Error('nobody’s permissions are overdue')),
+        noteInUse: () => Promise.resolve(),
+      },
+      clock: Date.now,
       events: new Proxy({} as RefreshEvents, {
         get: (_, name) => (what: unknown, why: unknown) => {
           if (name === 'backgroundFailed') failures.push(why);
@@ -78,5 +82,43 @@ describe('activityConsumer', () => {
     await until(() => stream.pending.size === 0);
     expect(slid.size).toBe(handles.length);
     await consumer.stop();
+  });
+
+  it('renews permissions that are overdue before it slides, and leaves the provider alone', async () => {
+    const store = new MemorySessionStore();
+    const [overdue, other] = [0, 1].map(() => sessionHandle(newSessionId(), 'hashed')) as [
+      SessionHandle,
+      SessionHandle,
+    ];
+    const session = aNewSession({ permFreshForSeconds: 0 });
+    const { expiresAt } = await store.create(overdue, session, lifetimes);
+    await store.create(other, aNewSession(), lifetimes);
+    const attended: [SessionHandle, boolean | undefined][] = [];
+    const stream = new OneStream([overdue, other]);
+    const consumer = activityConsumer({
+      stream: stream as unknown as ActivityStream,
+      store,
+      sessions: { prolong: (_handle, _session, act) => act() },
+      upkeep: {
+        attend: async (handle, _by, how) => {
+          attended.push([handle, how?.sparing]);
+          const permissions = { expectedVersion: 1, roles: [], permissions: [] };
+          await store.update(handle, { permissions: { ...permissions, freshForSeconds: 900 } });
+          return { outcome: 'permissions_renewed' };
+        },
+        noteInUse: () => Promise.resolve(),
+      },
+      events: new Proxy({} as RefreshEvents, { get: () => () => undefined }),
+      clock: Date.now,
+      idleSeconds: 1800,
+      claimAfter: 1000,
+    });
+    await consumer.start();
+    await until(() => stream.unread.length === 0 && stream.pending.size === 0);
+    await consumer.stop();
+    expect(attended).toEqual([[overdue, true]]);
+    for (const handle of [overdue, other]) {
+      expect((await store.find(handle))?.expiresAt).toBeGreaterThan(expiresAt + 1000);
+    }
   });
 });

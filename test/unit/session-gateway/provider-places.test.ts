@@ -1,13 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
+import { newSessionId, sessionHandle, type SessionHandle } from '@sallyport/shared';
 import {
   ProviderPlaces,
   type Heard,
 } from '../../../session-gateway/src/sessions/provider-places.js';
 
+const aHandle = (): SessionHandle => sessionHandle(newSessionId(), 'hashed');
+/** For a session of its own. */
+const takeOne = (places: ProviderPlaces, idp: string) => places.take(idp, aHandle());
+
 /** Takes all that there are. */
 function all(places: ProviderPlaces, idp: string): ((heard: Heard) => void)[] {
   const taken: ((heard: Heard) => void)[] = [];
-  for (let leave = places.take(idp); leave !== undefined; leave = places.take(idp)) {
+  for (let leave = takeOne(places, idp); leave !== undefined; leave = takeOne(places, idp)) {
     taken.push(leave);
     if (taken.length > 1000) throw new Error('there is no end of them');
   }
@@ -36,17 +41,17 @@ describe('the places of a provider', () => {
     expect(told).toEqual(['one silent']);
     expect(free(places, 'two')).toBe(32);
     // Sixteen are still out.
-    expect(places.take('one')).toBeUndefined();
+    expect(takeOne(places, 'one')).toBeUndefined();
     for (const [silent, left] of [
       [false, 2],
       [false, 4],
       [true, 2],
     ] as const) {
       const quiet = new ProviderPlaces({ idps: ['one'] });
-      for (let times = 0; times < 5; times += 1) quiet.take('one')?.('silent');
-      quiet.take('one')?.('answered');
-      if (left !== 2 || silent) quiet.take('one')?.('answered');
-      if (silent) quiet.take('one')?.('silent');
+      for (let times = 0; times < 5; times += 1) takeOne(quiet, 'one')?.('silent');
+      takeOne(quiet, 'one')?.('answered');
+      if (left !== 2 || silent) takeOne(quiet, 'one')?.('answered');
+      if (silent) takeOne(quiet, 'one')?.('silent');
       expect(free(quiet, 'one')).toBe(left);
     }
   });
@@ -55,7 +60,7 @@ describe('the places of a provider', () => {
     const told: string[] = [];
     const places = new ProviderPlaces({ idps: ['one'], onChange: (_, state) => told.push(state) });
     const hear = (heard: Heard, times: number): void => {
-      for (let time = 0; time < times; time += 1) places.take('one')?.(heard);
+      for (let time = 0; time < times; time += 1) takeOne(places, 'one')?.(heard);
     };
     // One bad session among good ones is nothing to tell of.
     hear('silent', 2);
@@ -71,8 +76,20 @@ describe('the places of a provider', () => {
     expect([told, free(places, 'one')]).toEqual([['silent', 'answering'], 32]);
   });
 
+  it('are not taken away by one session that is never answered where others are', () => {
+    const told: string[] = [];
+    const places = new ProviderPlaces({ idps: ['one'], onChange: (_, state) => told.push(state) });
+    const bad = aHandle();
+    for (let round = 0; round < 20; round += 1) {
+      for (let time = 0; time < 8; time += 1) places.take('one', bad)?.('silent');
+      expect(free(places, 'one')).toBe(16);
+      takeOne(places, 'one')?.('answered');
+    }
+    expect(told).toEqual([]);
+  });
+
   it('are without end for one that is not configured: nobody is called', () => {
     const places = new ProviderPlaces({ idps: ['one'] });
-    for (let times = 0; times < 100; times += 1) expect(places.take('gone')).toBeDefined();
+    for (let times = 0; times < 100; times += 1) expect(takeOne(places, 'gone')).toBeDefined();
   });
 });

@@ -33,7 +33,11 @@ it('tells of every outage once, not of its every round', async () => {
       forget: () => Promise.resolve(),
     },
     store: { find: () => Promise.resolve(undefined) },
-    upkeep: { attend: () => Promise.reject(new Error('unused')), settled: () => Promise.resolve() },
+    upkeep: {
+      areTokensDue: () => true,
+      attend: () => Promise.reject(new Error('unused')),
+      settled: () => Promise.resolve(),
+    },
     places: new ProviderPlaces({ idps: [] }),
     events: createRefreshEvents(new Registry(), logger, audit),
     clock: Date.now,
@@ -63,6 +67,7 @@ describe('of many sessions that are due', () => {
   function workerOf(
     count: number,
     attend: (handle: SessionHandle, asked: Attendance) => Promise<unknown>,
+    areTokensDue = true,
   ) {
     const asked: Attendance[] = [];
     const prolonged: SessionView[] = [];
@@ -81,6 +86,7 @@ describe('of many sessions that are due', () => {
       },
       store: { find: () => Promise.resolve(inUse) },
       upkeep: {
+        areTokensDue: () => areTokensDue,
         attend: (async (handle, _by, given) => {
           const how = given ?? {};
           asked.push(how);
@@ -149,6 +155,21 @@ describe('of many sessions that are due', () => {
     expect(Math.max(...most.slice(16))).toBe(1);
     expect(asked.filter(({ sparing }) => sparing).length).toBeGreaterThan(100);
     expect(asked.every(({ dueAt }) => dueAt === claimedAt)).toBe(true);
+  });
+
+  it('asks for permissions alone whatever becomes of the provider', async () => {
+    const { worker, done, asked } = workerOf(
+      200,
+      async () => {
+        await new Promise(setImmediate);
+        return { outcome: 'kept', reason: 'idp_unreachable' };
+      },
+      false,
+    );
+    await worker.start();
+    await until(() => done.length === 200);
+    await worker.stop();
+    expect(asked.every(({ sparing }) => sparing === false)).toBe(true);
   });
 
   it('moves the deadline of one that nothing holds up any more to where its use had brought it', async () => {
