@@ -5,7 +5,7 @@ import { usage } from './cli/usage.js';
 import { loadConfig } from './config.js';
 import { openAuditFile } from './running-parts.js';
 
-/** What only some commands need they import when they run: a bad setting is told of in half the time. */
+/** What only some commands need they import when they run: who has a bad setting waits for none of it. */
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2));
   if (line.command === 'help') {

@@ -43,8 +43,8 @@ export interface RefreshEvents {
   backgroundFailed(what: 'worker' | 'activity', error: unknown): void;
 }
 
-/** Nothing failed: somebody else is at it, or was a moment ago; or all have been told of the provider. */
-const notNow = new Set(['busy', 'resting', 'provider_silent']);
+/** Nothing failed: somebody else is at it, or was a moment ago; or the provider was left alone. */
+const notNow = new Set(['busy', 'resting', 'spared']);
 
 export function createRefreshEvents(
   registry: Registry,

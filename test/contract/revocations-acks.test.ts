@@ -40,6 +40,16 @@ function withReplica(redis: () => TestRedis, replica: () => TestRedis): void {
     return revocationsOn(redis(), { link, ended });
   }
 
+  it('open no connection any more once the link is closed', async () => {
+    const under = await acknowledged(5000);
+    await Promise.all(links.splice(0).map((link) => link.close()));
+    const count = async () =>
+      Number(/connected_clients:(\d+)/.exec(await redis().admin.info())?.[1]);
+    const before = await count();
+    await expect(under.revocations.revokeAll(ada)).rejects.toThrow();
+    expect(await count()).toBeLessThanOrEqual(before);
+  });
+
   it('are done when the replica has them too', async () => {
     const under = await acknowledged(5000);
     const handles = [await under.open(), await under.open()];

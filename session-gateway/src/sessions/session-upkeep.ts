@@ -141,7 +141,7 @@ export class SessionUpkeep {
     let outcome: UpkeepOutcome = { outcome: 'not_due' };
     if (tokensDue) {
       outcome = sparing
-        ? { outcome: 'kept', reason: 'provider_silent' }
+        ? { outcome: 'kept', reason: 'spared' }
         : await refresh.refresh(handle, session, by, correlation);
       if (outcome.outcome !== 'no_refresh_token' && outcome.outcome !== 'kept') return outcome;
     }

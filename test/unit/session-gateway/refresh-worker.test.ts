@@ -143,7 +143,7 @@ describe('of many sessions that are due', () => {
     const { worker, done, asked } = workerOf(300, async (_, { sparing }) => {
       if (sparing !== true) most.push((running += 1));
       await new Promise(setImmediate);
-      if (sparing === true) return { outcome: 'kept', reason: 'provider_silent' };
+      if (sparing === true) return { outcome: 'kept', reason: 'spared' };
       running -= 1;
       return { outcome: 'kept', reason: 'idp_unreachable' };
     });
